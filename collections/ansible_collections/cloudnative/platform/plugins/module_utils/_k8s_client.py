@@ -1,0 +1,414 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One connection pool to one Kubernetes API.
+
+The `kubernetes` Python library reads the kubeconfig and brings credentials (tokens, client
+certificates, exec plugins) and TLS; requests go straight through its urllib3 pool, because its
+generated models cost more time than the requests themselves. Runs on the controller.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import time
+import traceback
+import typing as t
+import urllib.parse
+
+from ansible.module_utils.basic import env_fallback, missing_required_lib
+
+LIBRARY_ERROR: str | None = None
+try:
+    import urllib3
+    from kubernetes import client as kubernetes_client
+    from kubernetes import config as kubernetes_config
+    from kubernetes.config.config_exception import ConfigException
+except ImportError:
+    LIBRARY_ERROR = traceback.format_exc()
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+AUTH_ARG_SPEC: dict[str, dict[str, t.Any]] = {
+    "kubeconfig": {"type": "raw", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_KUBECONFIG"])},
+    "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
+    "host": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_HOST"])},
+    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_API_KEY"])},
+    "ca_cert": {
+        "type": "path",
+        "aliases": ["ssl_ca_cert"],
+        "fallback": (env_fallback, ["K8S_AUTH_SSL_CA_CERT"]),
+    },
+    "client_cert": {"type": "path", "aliases": ["cert_file"], "fallback": (env_fallback, ["K8S_AUTH_CERT_FILE"])},
+    "client_key": {
+        "type": "path",
+        "no_log": False,
+        "aliases": ["key_file"],
+        "fallback": (env_fallback, ["K8S_AUTH_KEY_FILE"]),
+    },
+    "validate_certs": {
+        "type": "bool",
+        "aliases": ["verify_ssl"],
+        "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"]),
+    },
+}
+
+# A server that can't be reached at all is reported well within ten seconds; one that restarts
+# behind a load balancer gets the same time to come back.
+CONNECT_TIMEOUT = 4.0
+CONNECT_DEADLINE = 8.0
+MAX_RETRIES = 6
+MAX_RETRY_DELAY = 5.0
+
+# Keys of a kubeconfig whose values must never be shown.
+_SECRET_KEYS = frozenset(
+    {
+        "client-key-data",
+        "token",
+        "password",
+        "client-secret",
+        "id-token",
+        "refresh-token",
+        "access-token",
+        "value",
+    }
+)
+
+
+class ClientError(Exception):
+    """Anything this client reports to a user; str() is the whole sentence."""
+
+
+class ConfigError(ClientError):
+    """The connection options or the kubeconfig are unusable."""
+
+
+class Unreachable(ClientError):
+    """No answer came from the server."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"the Kubernetes API at {url} can't be reached: {reason}")
+        self.url = url
+        self.reason = reason
+
+
+class ApiError(ClientError):
+    """The server answered with an error."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        method: str,
+        path: str,
+        details: dict[str, t.Any] | None = None,
+    ) -> None:
+        super().__init__(describe_error(status, reason, message, method, path))
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.method = method
+        self.path = path
+        self.details = details or {}
+
+    @property
+    def causes(self) -> list[dict[str, t.Any]]:
+        return self.details.get("causes") or []
+
+
+def describe_request(method: str, path: str) -> str:
+    """Say what a request does in the API's own terms: verb, resource, name, namespace."""
+    parts = path.split("?", 1)[0].strip("/").split("/")
+    prefix = 2 if parts[0] == "api" else 3
+    if parts[0] not in ("api", "apis") or len(parts) <= prefix:
+        return f"{method.lower()} {path}"
+    rest = parts[prefix:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2:
+        namespace = f" in namespace {rest[1]}"
+        rest = rest[2:]
+    group = f".{parts[1]}" if parts[0] == "apis" else ""
+    resource, name = rest[0] + group, "/".join(rest[1:])
+    verbs = {"GET": "get" if name else "list", "POST": "create", "PUT": "update"}
+    verb = verbs.get(method.upper(), method.lower())
+    return f"{verb} {resource}{f' {name}' if name else ''}{namespace}"
+
+
+def describe_error(status: int, reason: str, message: str, method: str, path: str) -> str:
+    what = describe_request(method, path)
+    if status == 401:
+        return (
+            f"not authenticated to {what} (401): the token or client certificate is missing, expired or "
+            f"not known to this cluster: {message or reason}"
+        )
+    if status == 403:
+        return f"not allowed to {what} (403): {message or reason}"
+    return f"{what} failed ({status} {reason}): {message}" if message else f"{what} failed ({status} {reason})"
+
+
+def retry_delay(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait before the next try; the server's own wish comes first."""
+    if retry_after and re.fullmatch(r"\d+", retry_after):
+        return min(float(retry_after), MAX_RETRY_DELAY)
+    return min(0.25 * 2**attempt, MAX_RETRY_DELAY) * random.uniform(0.8, 1.2)
+
+
+def is_retriable(status: int, method: str) -> bool:
+    """429 and 503 were not handled. 500, 502 and 504 may have been: only repeat what can be repeated."""
+    if status in (429, 503):
+        return True
+    return status in (500, 502, 504) and method.upper() != "POST"
+
+
+def secrets_of(kubeconfig: t.Any) -> set[str]:
+    """Every string in a kubeconfig that must not be shown."""
+    found: set[str] = set()
+    if isinstance(kubeconfig, dict):
+        for key, value in kubeconfig.items():
+            if isinstance(value, str) and key in _SECRET_KEYS:
+                found.add(value)
+            else:
+                found |= secrets_of(value)
+    elif isinstance(kubeconfig, list):
+        for item in kubeconfig:
+            found |= secrets_of(item)
+    return found
+
+
+def _strings_of(value: t.Any) -> set[str]:
+    if isinstance(value, dict):
+        return set().union(*(_strings_of(item) for item in value.values()))
+    if isinstance(value, list):
+        return set().union(*(_strings_of(item) for item in value))
+    return set() if value is None else {str(value)}
+
+
+def parse_kubeconfig(kubeconfig: t.Any) -> dict[str, t.Any] | str | None:
+    """Accept a path, a dictionary, or a dictionary that a survey or a template made a string of."""
+    if isinstance(kubeconfig, str) and kubeconfig.lstrip().startswith("{"):
+        try:
+            kubeconfig = json.loads(kubeconfig)
+        except ValueError as e:
+            raise ConfigError(f"kubeconfig looks like JSON but isn't: {e}") from e
+    if kubeconfig is None or kubeconfig == "":
+        return None
+    if isinstance(kubeconfig, dict):
+        return kubeconfig
+    if isinstance(kubeconfig, (str, os.PathLike)):
+        path = os.path.expandvars(os.path.expanduser(os.fspath(kubeconfig)))
+        if not any(os.path.exists(one) for one in path.split(os.pathsep)):
+            raise ConfigError(f"kubeconfig {path} does not exist")
+        return path
+    raise ConfigError(f"kubeconfig must be a path or a dictionary, not {type(kubeconfig).__name__}")
+
+
+class Cluster:
+    """A Kubernetes API: load credentials once, then `request()`."""
+
+    def __init__(
+        self,
+        kubeconfig: t.Any = None,
+        context: str | None = None,
+        timeout: float = 30,
+        host: str | None = None,
+        api_key: str | None = None,
+        ca_cert: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        validate_certs: bool | None = None,
+    ) -> None:
+        if LIBRARY_ERROR:
+            raise ConfigError(missing_required_lib("kubernetes"))
+        configuration = _load(parse_kubeconfig(kubeconfig), context, host)
+        # Explicit options win over what the kubeconfig says, as in kubernetes.core.
+        if host:
+            configuration.host = host
+        if api_key:
+            configuration.api_key = {"authorization": api_key}
+            configuration.api_key_prefix = {"authorization": "Bearer"}
+            configuration.refresh_api_key_hook = None
+        for attribute, value in (("ssl_ca_cert", ca_cert), ("cert_file", client_cert), ("key_file", client_key)):
+            if value:
+                if not os.path.isfile(value):
+                    raise ConfigError(f"{value} does not exist or is not a file")
+                setattr(configuration, attribute, value)
+        if validate_certs is not None:
+            configuration.verify_ssl = validate_certs
+        if not configuration.verify_ssl:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        configuration.connection_pool_maxsize = 16
+        self.host: str = configuration.host.rstrip("/")
+        self.timeout = timeout
+        self.requests = 0
+        try:
+            self.api_client = kubernetes_client.ApiClient(configuration)
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as e:
+            raise ConfigError(f"the credentials for {self.host} are unusable: {e}") from e
+        self._configuration = configuration
+        self._pool = self.api_client.rest_client.pool_manager
+
+    @classmethod
+    def from_module(cls, module: AnsibleModule, timeout: float = 30) -> Cluster:
+        """Connect with the options of AUTH_ARG_SPEC, or end the module with what is wrong with them."""
+        if LIBRARY_ERROR:
+            module.fail_json(msg=missing_required_lib("kubernetes"), exception=LIBRARY_ERROR)
+        try:
+            kubeconfig = parse_kubeconfig(module.params["kubeconfig"])
+            # `no_log` on the option keeps the whole of it out of the system log; but it would also mask each
+            # harmless word of it ("v1", "default") in the result, so only its secrets stay on the list.
+            secrets = secrets_of(kubeconfig) if isinstance(kubeconfig, dict) else set()
+            module.no_log_values.difference_update(_strings_of(module.params["kubeconfig"]) - secrets)
+            if isinstance(kubeconfig, dict):
+                module.no_log_values.difference_update(_strings_of(kubeconfig) - secrets)
+            module.no_log_values.update(secrets)
+            options = {name: module.params[name] for name in AUTH_ARG_SPEC if name != "kubeconfig"}
+            return cls(kubeconfig=kubeconfig, timeout=timeout, **options)
+        except ConfigError as e:
+            return module.fail_json(msg=str(e))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, t.Any] | None = None,
+        body: t.Any = None,
+        content_type: str = "application/json",
+        timeout: float | None = None,
+        accept: str = "application/json",
+    ) -> t.Any:
+        """One request; returns parsed JSON, or text when the server doesn't send JSON.
+
+        Repeats what the server asks to be repeated (429, 5xx) and what a lost connection may repeat.
+        """
+        headers = {"Accept": accept, "User-Agent": "cloudnative.platform"}
+        data: bytes | None = None
+        if body is not None:
+            headers["Content-Type"] = content_type
+            data = body.encode() if isinstance(body, str) else body
+            if not isinstance(data, bytes):
+                data = json.dumps(body).encode()
+        fields = {key: _query_value(value) for key, value in (query or {}).items() if value is not None}
+        attempt = 0
+        started = time.monotonic()
+        while True:
+            try:
+                response = self._send(method, path, fields, data, headers, timeout or self.timeout)
+            except urllib3.exceptions.HTTPError as e:
+                reason, repeat = _connection_problem(e, method)
+                if not repeat or time.monotonic() - started + CONNECT_TIMEOUT > CONNECT_DEADLINE:
+                    raise Unreachable(self.host, reason) from e
+                time.sleep(retry_delay(attempt, None))
+                attempt += 1
+                continue
+            if response.status < 400:
+                return _parse(response)
+            if not is_retriable(response.status, method) or attempt >= MAX_RETRIES:
+                raise _api_error(response, method, path)
+            time.sleep(retry_delay(attempt, response.headers.get("Retry-After")))
+            attempt += 1
+            started = time.monotonic()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        fields: dict[str, str],
+        data: bytes | None,
+        headers: dict[str, str],
+        timeout: float,
+    ) -> t.Any:
+        # Asked for each request: a token from an exec plugin or a projected file is renewed in here.
+        auth = {
+            setting["key"]: setting["value"]
+            for setting in self._configuration.auth_settings().values()
+            if setting["in"] == "header" and setting["value"]
+        }
+        url = self.host + path
+        if fields:
+            url += ("&" if "?" in path else "?") + urllib.parse.urlencode(fields)
+        self.requests += 1
+        return self._pool.request(
+            method,
+            url,
+            body=data,
+            headers={**headers, **auth},
+            timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+            retries=False,
+        )
+
+    def close(self) -> None:
+        self._pool.clear()
+
+
+def _load(kubeconfig: dict[str, t.Any] | str | None, context: str | None, host: str | None) -> t.Any:
+    configuration = kubernetes_client.Configuration()
+    try:
+        if isinstance(kubeconfig, dict):
+            kubernetes_config.load_kube_config_from_dict(
+                kubeconfig, context=context, client_configuration=configuration, persist_config=False
+            )
+        elif kubeconfig or not host:
+            if not kubeconfig and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
+                kubernetes_config.load_incluster_config(client_configuration=configuration)
+            else:
+                kubernetes_config.load_kube_config(
+                    config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+                )
+    except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        source = "given as a dictionary" if isinstance(kubeconfig, dict) else kubeconfig or "at its default place"
+        raise ConfigError(f"the kubeconfig {source} can't be used: {e}") from e
+    return configuration
+
+
+def _query_value(value: t.Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parse(response: t.Any) -> t.Any:
+    text = response.data.decode("utf-8", "replace")
+    if "json" in response.headers.get("Content-Type", ""):
+        return json.loads(text)
+    return text
+
+
+def _api_error(response: t.Any, method: str, path: str) -> ApiError:
+    body = response.data.decode("utf-8", "replace")
+    reason = response.reason or ""
+    try:
+        status = json.loads(body)
+        return ApiError(
+            response.status,
+            status.get("reason") or reason,
+            status.get("message") or "",
+            method,
+            path,
+            status.get("details"),
+        )
+    except (ValueError, AttributeError):
+        return ApiError(response.status, reason, body.strip()[:500], method, path)
+
+
+def _connection_problem(error: Exception, method: str) -> tuple[str, bool]:
+    """Why there was no answer, and whether asking again can help and can't do harm."""
+    text = re.sub(r"<[^>]*object at 0x[0-9a-f]+>:?\s*", "", str(error))
+    text = re.sub(r"HTTPS?Connection(Pool)?\([^)]*\):?\s*", "", text).strip() or type(error).__name__
+    exceptions = urllib3.exceptions
+    if isinstance(error, (exceptions.SSLError, exceptions.LocationParseError, exceptions.LocationValueError)):
+        return text, False
+    if isinstance(error, getattr(exceptions, "NameResolutionError", ())):  # urllib3 2
+        return text, False
+    if isinstance(error, exceptions.NewConnectionError):  # in urllib3 a kind of ConnectTimeoutError
+        return re.sub(r"^Failed to establish a new connection: (\[Errno \d+\] )?", "", text), True
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return "connection timed out", True
+    if isinstance(error, exceptions.ReadTimeoutError):
+        return "the server accepted the connection but sent no answer in time", False
+    return text, method.upper() != "POST"
