@@ -1,0 +1,234 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The host's side of kubeadm: read the node's state, run kubeadm, ask API servers. Standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, state
+
+KUBERNETES_DIR = "/etc/kubernetes"
+ADMIN_CONF = f"{KUBERNETES_DIR}/admin.conf"
+KUBELET_CONF = f"{KUBERNETES_DIR}/kubelet.conf"
+CA_FILE = f"{KUBERNETES_DIR}/pki/ca.crt"
+LOG_DIR = "/var/log/cloudnative"
+RUN_DIR = "/run/cloudnative"
+OBSERVED_FILES = (
+    "admin.conf",
+    "bootstrap-kubelet.conf",
+    "kubelet.conf",
+    "pki/ca.crt",
+    "pki/ca.key",
+    *(f"manifests/{name}.yaml" for name in state.MANIFESTS),
+)
+#: how long a node that has everything in place may take to answer, in seconds: a host that has just booted
+#: pulls nothing but still starts etcd before its API server
+SETTLE_SECONDS = 60
+
+
+class NodeError(Exception):
+    """A step on this node failed; the text says which, why, and what to look at."""
+
+
+def run(command: list[str], stdin: str | None = None, timeout: float = 60) -> tuple[int, str, str]:
+    """Run a command, return exit status, output and error output; a time-out counts as status 124."""
+    environment = dict(os.environ, PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C")
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+        )
+    except FileNotFoundError:
+        return 127, "", f"{command[0]} is not installed"
+    except subprocess.TimeoutExpired:
+        return 124, "", f"{' '.join(command[:2])} did not end within {timeout:.0f} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def kubectl(arguments: list[str], kubeconfig: str = ADMIN_CONF, stdin: str | None = None) -> tuple[int, str, str]:
+    """Run kubectl with a kubeconfig of this host; it gives up after 10 s."""
+    return run(["kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=10s", *arguments], stdin=stdin)
+
+
+def api_ready(address: str, ca_pem: str, timeout: float = 3) -> str:
+    """Ask an API server for /readyz. Returns an empty string when it is ready, else the reason why not."""
+    context = ssl.create_default_context(cadata=ca_pem)
+    connection = http.client.HTTPSConnection(address, documents.API_PORT, timeout=timeout, context=context)
+    try:
+        connection.request("GET", "/readyz?verbose")
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"https://{address}:{documents.API_PORT}/readyz: {error}"
+    finally:
+        connection.close()
+    if response.status == 200:
+        return ""
+    failed = ", ".join(line for line in text.splitlines() if line.startswith("[-]")) or text.strip()[:200]
+    return f"https://{address}:{documents.API_PORT}/readyz answers {response.status}: {failed}"
+
+
+def wait_for_api(address: str, ca_pem: str, timeout: float, name: str) -> None:
+    """Wait until an API server is ready; on time-out raise :class:`NodeError` with what it last answered."""
+    deadline = time.monotonic() + timeout
+    while True:
+        reason = api_ready(address, ca_pem)
+        if not reason:
+            return
+        if time.monotonic() > deadline:
+            raise NodeError(f"waited {timeout:.0f} s for the API server of control plane {name}: {reason}")
+        time.sleep(1)
+
+
+def read_text(path: str) -> str:
+    """Return a file's text, or an empty string where there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def write_private(path: str, text: str) -> None:
+    """Write a root-only file in one step; its directory is made, root-only as well."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _kubelet_active() -> bool:
+    return run(["systemctl", "is-active", "--quiet", "kubelet.service"])[0] == 0
+
+
+def _node_object(name: str, kubeconfig: str) -> dict[str, t.Any] | None:
+    status, output, _error = kubectl(["get", "node", name, "--ignore-not-found", "-o", "json"], kubeconfig)
+    if status != 0 or not output.strip():
+        return None
+    node = json.loads(output)
+    conditions = {item["type"]: item["status"] for item in node["status"].get("conditions", [])}
+    return {
+        "labels": node["metadata"].get("labels", {}),
+        "ready": conditions.get("Ready") == "True",
+        "kubelet_version": node["status"].get("nodeInfo", {}).get("kubeletVersion", ""),
+    }
+
+
+def _addons_present() -> bool:
+    """Say whether the last phase of ``kubeadm init`` is done: CoreDNS and kube-proxy are the last it makes."""
+    wanted = ["configmap/kubeadm-config", "deployment/coredns", "daemonset/kube-proxy"]
+    status, output, _error = kubectl(["get", "--namespace=kube-system", "--ignore-not-found", "-o", "name", *wanted])
+    return status == 0 and len(output.split()) == len(wanted)
+
+
+def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Read the state of this node: what :func:`state.classify` takes, and nothing is changed."""
+    files = [name for name in OBSERVED_FILES if os.path.exists(f"{KUBERNETES_DIR}/{name}")]
+    observed: dict[str, t.Any] = {
+        "files": files,
+        "kubelet_active": _kubelet_active(),
+        "api_ready": False,
+        "api_reason": "",
+        "node": None,
+        "addons": False,
+    }
+    ca_pem = read_text(CA_FILE)
+    control_plane = node["role"] == "control_plane"
+    if control_plane and ca_pem and "manifests/kube-apiserver.yaml" in files:
+        observed["api_reason"] = api_ready(node["address"], ca_pem)
+        observed["api_ready"] = not observed["api_reason"]
+    if "kubelet.conf" in files:
+        kubeconfig = ADMIN_CONF if control_plane and "admin.conf" in files else KUBELET_CONF
+        observed["node"] = _node_object(node["name"], kubeconfig)
+    if control_plane and observed["api_ready"] and "admin.conf" in files:
+        observed["addons"] = _addons_present()
+    observed["phase"] = state.classify(observed, node["role"])
+    return observed
+
+
+def observe_settled(node: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Observe; where all is in place and only the answer is missing, give the node time to start."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    observed = observe(node)
+    while observed["phase"] == "unready" and observed["kubelet_active"] and time.monotonic() < deadline:
+        time.sleep(2)
+        observed = observe(node)
+    return observed
+
+
+def diagnosis(lines: int = 15) -> str:
+    """Return what a person would look at next: the kubelet's last messages and the containers that are not running."""
+    _status, journal, _error = run(["journalctl", "-u", "kubelet", "-n", str(lines), "--no-pager", "-o", "cat"])
+    _status, containers, _error = run(["crictl", "ps", "-a", "--state=Exited", "-o", "table"])
+    return f"last messages of the kubelet:\n{journal.strip()}\nexited containers:\n{containers.strip()}"
+
+
+def kubeadm(arguments: list[str], configuration: str, log_name: str, timeout: float) -> None:
+    """Run kubeadm with a configuration that only root can read and that is gone afterwards.
+
+    The output goes to a root-only log under /var/log/cloudnative. Raises :class:`NodeError` with the last lines.
+    """
+    path = f"{RUN_DIR}/{log_name}.yaml"
+    log_path = f"{LOG_DIR}/{log_name}.log"
+    write_private(path, configuration)
+    try:
+        status, output, error = run(["kubeadm", *arguments, f"--config={path}"], timeout=timeout)
+    finally:
+        os.unlink(path)
+    write_private(log_path, f"{output}\n{error}\n")
+    if status != 0:
+        tail = "\n".join((output + "\n" + error).strip().splitlines()[-20:])
+        failed = f"kubeadm {' '.join(arguments[:2])} ended with status {status} (whole output: {log_path})"
+        raise NodeError(f"{failed}:\n{tail}\n{diagnosis()}")
+
+
+def ensure_kubelet() -> bool:
+    """Start the kubelet where it has its configuration but does not run; say whether it had to be started."""
+    if _kubelet_active():
+        return False
+    status, _output, error = run(["systemctl", "start", "kubelet.service"])
+    if status != 0:
+        raise NodeError(f"the kubelet does not start: {error.strip()}\n{diagnosis()}")
+    return True
+
+
+def wait_for_member(node: dict[str, t.Any], timeout: float) -> dict[str, t.Any]:
+    """Wait until this node is a healthy member; on time-out say what is missing."""
+    deadline = time.monotonic() + timeout
+    while True:
+        observed = observe(node)
+        if observed["phase"] == "member":
+            return observed
+        if time.monotonic() > deadline:
+            missing = observed["api_reason"] or f"phase {observed['phase']}, node object: {observed['node']}"
+            raise NodeError(
+                f"node {node['name']} did not become a member within {timeout:.0f} s: {missing}\n{diagnosis()}"
+            )
+        time.sleep(1)
+
+
+def resolves(name: str) -> str:
+    """Return the address a name resolves to on this host, or an empty string."""
+    try:
+        return socket.gethostbyname(name)
+    except OSError:
+        return ""
