@@ -211,6 +211,31 @@ def gid_of(group: str, path: str) -> int:
         raise HostFileError(f"group {group} of {path} is not a group of this host; create the group first") from None
 
 
+def temporary_for(path: str) -> str:
+    """Pure: where a new file is prepared, in the same directory, so that a rename puts it in place.
+
+    The leading dot keeps it out of directories whose files are all read (kubelet's manifests). The name is fixed, so
+    what a killed run left behind goes away with the next one.
+    """
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.cloudnative-new")
+
+
+def set_attributes(target: str | int, wanted: Wanted) -> None:
+    """Owner, group and mode, of a path or of an open file."""
+    os.chown(target, uid_of(wanted.owner, wanted.path), gid_of(wanted.group, wanted.path))
+    # After chown, which clears set-user-id bits.
+    os.chmod(target, wanted.mode)
+
+
+def keep_context(module: AnsibleModule, temporary: str, path: str) -> None:
+    """Give a prepared file the SELinux context of what it replaces, or the one that the policy has for the path."""
+    if not module.selinux_enabled():
+        return
+    context = module.selinux_context(path) if os.path.exists(path) else module.selinux_default_context(path)
+    module.set_context_if_different(temporary, context, False)
+
+
 class Writer:
     """The one place that changes files. A reader sees the old file or the new one, never half of it."""
 
@@ -227,33 +252,25 @@ class Writer:
             elif file_plan.content:
                 self._replace(wanted)
             elif file_plan.attributes:
-                self._set_attributes(wanted.path, wanted)
+                set_attributes(wanted.path, wanted)
         except OSError as e:
             raise HostFileError(f"cannot {file_plan.text}: {e.strerror}") from e
-
-    @staticmethod
-    def _set_attributes(target: str | int, wanted: Wanted) -> None:
-        os.chown(target, uid_of(wanted.owner, wanted.path), gid_of(wanted.group, wanted.path))
-        # After chown, which clears set-user-id bits.
-        os.chmod(target, wanted.mode)
 
     def _make_directory(self, wanted: Wanted) -> None:
         parent = os.path.dirname(wanted.path)
         if parent and not os.path.isdir(parent):
             os.makedirs(parent, mode=0o755)
         os.mkdir(wanted.path, 0o700)
-        self._set_attributes(wanted.path, wanted)
+        set_attributes(wanted.path, wanted)
 
     def _replace(self, wanted: Wanted) -> None:
-        directory, name = os.path.split(wanted.path)
+        directory = os.path.dirname(wanted.path)
         if not os.path.isdir(directory):
             raise HostFileError(f"cannot write {wanted.path}: directory {directory} does not exist; list it too")
-        # The leading dot keeps the temporary file out of directories whose files are all read (kubelet's manifests).
-        # The name is fixed, so what a killed run left behind goes away with the next one.
-        temporary = os.path.join(directory, f".{name}.cloudnative-new")
+        temporary = temporary_for(wanted.path)
         try:
             self._write(temporary, wanted)
-            self._keep_context(temporary, wanted.path)
+            keep_context(self._module, temporary, wanted.path)
             if wanted.validate:
                 self._validate(wanted.validate, temporary, wanted)
             try:
@@ -274,7 +291,7 @@ class Writer:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(wanted.content or b"")
             stream.flush()
-            self._set_attributes(descriptor, wanted)
+            set_attributes(descriptor, wanted)
             os.fsync(descriptor)
 
     def _write_in_place(self, wanted: Wanted) -> None:
@@ -282,17 +299,8 @@ class Writer:
         with open(wanted.path, "wb") as stream:
             stream.write(wanted.content or b"")
             stream.flush()
-            self._set_attributes(stream.fileno(), wanted)
+            set_attributes(stream.fileno(), wanted)
             os.fsync(stream.fileno())
-
-    def _keep_context(self, temporary: str, path: str) -> None:
-        if not self._module.selinux_enabled():
-            return
-        if os.path.exists(path):
-            context = self._module.selinux_context(path)
-        else:
-            context = self._module.selinux_default_context(path)
-        self._module.set_context_if_different(temporary, context, False)
 
     def _validate(self, command: str, temporary: str, wanted: Wanted) -> None:
         if "%s" not in command:
