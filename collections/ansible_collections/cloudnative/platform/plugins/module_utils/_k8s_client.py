@@ -191,6 +191,16 @@ def _strings_of(value: t.Any) -> set[str]:
     return set() if value is None else {str(value)}
 
 
+def mask_only(module: AnsibleModule, option: t.Any, secrets: set[str]) -> None:
+    """Narrow what `no_log` hides of an option down to its secrets.
+
+    `no_log` keeps the option as a whole out of the system log. But it would also mask each harmless word in it
+    ("v1", "default") wherever the result has it.
+    """
+    module.no_log_values.difference_update(_strings_of(option) - secrets)
+    module.no_log_values.update(secrets)
+
+
 def parse_kubeconfig(kubeconfig: t.Any) -> dict[str, t.Any] | str | None:
     """Accept a path, a dictionary, or a dictionary that a survey or a template made a string of."""
     if isinstance(kubeconfig, str) and kubeconfig.lstrip().startswith("{"):
@@ -262,13 +272,8 @@ class Cluster:
             module.fail_json(msg=missing_required_lib("kubernetes"), exception=LIBRARY_ERROR)
         try:
             kubeconfig = parse_kubeconfig(module.params["kubeconfig"])
-            # `no_log` on the option keeps the whole of it out of the system log; but it would also mask each
-            # harmless word of it ("v1", "default") in the result, so only its secrets stay on the list.
-            secrets = secrets_of(kubeconfig) if isinstance(kubeconfig, dict) else set()
-            module.no_log_values.difference_update(_strings_of(module.params["kubeconfig"]) - secrets)
-            if isinstance(kubeconfig, dict):
-                module.no_log_values.difference_update(_strings_of(kubeconfig) - secrets)
-            module.no_log_values.update(secrets)
+            secrets = secrets_of(kubeconfig)
+            mask_only(module, [module.params["kubeconfig"], kubeconfig], secrets)
             options = {name: module.params[name] for name in AUTH_ARG_SPEC if name != "kubeconfig"}
             return cls(kubeconfig=kubeconfig, timeout=timeout, **options)
         except ConfigError as e:

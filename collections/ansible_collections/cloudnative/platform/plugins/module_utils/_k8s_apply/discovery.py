@@ -1,0 +1,102 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Which kinds the API serves and under which paths. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import quote
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
+    Definition,
+    group_of,
+)
+
+# Two requests, to /api and to /apis, tell everything the API serves.
+ROOTS = ("/api", "/apis")
+ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+
+CRD_GROUP = "apiextensions.k8s.io"
+
+# Groups that every cluster serves: a kind that is missing here is a mistake, not something yet to be installed.
+_BUILT_IN_SUFFIX = ".k8s.io"
+_BUILT_IN = frozenset({"", "apps", "autoscaling", "batch", "policy"})
+
+
+class Resource(t.NamedTuple):
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    from_crd: bool = False
+
+    def path(self, name: str | None = None, namespace: str | None = None) -> str:
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        return "/".join(parts)
+
+
+Catalog = dict[tuple[str, str], Resource]
+
+
+def parse(answers: t.Iterable[t.Any]) -> Catalog:
+    """(apiVersion, kind) → resource, from the answers of aggregated discovery."""
+    catalog: Catalog = {}
+    for answer in answers:
+        for item in answer.get("items") or []:
+            group = (item.get("metadata") or {}).get("name") or ""
+            for version in item.get("versions") or []:
+                name = version["version"]
+                api_version = f"{group}/{name}" if group else name
+                for entry in version.get("resources") or []:
+                    kind = (entry.get("responseKind") or {}).get("kind")
+                    if kind and "patch" in entry.get("verbs", ()):
+                        catalog[(api_version, kind)] = Resource(
+                            group, name, entry["resource"], kind, entry.get("scope") == "Namespaced"
+                        )
+    return catalog
+
+
+def from_crds(definitions: t.Iterable[Definition]) -> Catalog:
+    """What the CustomResourceDefinitions among the definitions are going to serve."""
+    catalog: Catalog = {}
+    for definition in definitions:
+        if definition.kind != "CustomResourceDefinition" or definition.group != CRD_GROUP:
+            continue
+        spec = definition.body.get("spec") or {}
+        names = spec.get("names") or {}
+        for version in spec.get("versions") or []:
+            if version.get("served", True):
+                group, name, kind = (
+                    str(value) for value in (spec.get("group"), version.get("name"), names.get("kind"))
+                )
+                catalog[(f"{group}/{name}", kind)] = Resource(
+                    group, name, str(names.get("plural")), kind, spec.get("scope") == "Namespaced", from_crd=True
+                )
+    return catalog
+
+
+def is_built_in(api_version: str) -> bool:
+    group = group_of(api_version)
+    return group in _BUILT_IN or group.endswith(_BUILT_IN_SUFFIX)
+
+
+def unknown_kind(definition: Definition, catalog: Catalog) -> str:
+    """Why a kind isn't there, with the nearest thing that is."""
+    text = f"{definition.source}: the cluster serves no {definition.kind} in {definition.api_version}"
+    versions = sorted(api for api, kind in catalog if kind == definition.kind)
+    if versions:
+        return f"{text}; it serves {definition.kind} in {', '.join(versions)}"
+    kinds = sorted(kind for api, kind in catalog if api == definition.api_version)
+    if kinds:
+        return f"{text}; kinds in {definition.api_version}: {', '.join(kinds)}"
+    return f"{text}; is its CustomResourceDefinition installed?"

@@ -1,0 +1,268 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Puts definitions into a cluster by server-side apply, and takes them out again.
+
+One code path for check mode and for real: the same requests, sent as a dry run.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import (
+    diff,
+    discovery,
+    order,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
+    Definition,
+    DefinitionError,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Catalog, Resource
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
+    ApiError,
+    ClientError,
+    Cluster,
+)
+
+APPLY_TYPE = "application/apply-patch+yaml"
+WORKERS = 8
+# The API serves a new kind a moment after it called its definition established.
+CRD_TIMEOUT = 60.0
+NEW_KIND_TIMEOUT = 15.0
+
+CREATED, UPDATED, UNCHANGED, DELETED = "created", "updated", "unchanged", "deleted"
+_PAST_OF_CHECK = {CREATED: "create", UPDATED: "update", DELETED: "delete"}
+
+
+class Planned(t.NamedTuple):
+    """A definition with its namespace filled in, and what the API calls its kind; None when it doesn't know it."""
+
+    definition: Definition
+    resource: Resource | None
+
+
+class Change(t.NamedTuple):
+    """What was, or in check mode would be, done to one object."""
+
+    definition: Definition
+    resource: Resource | None
+    action: str
+    before: diff.Object | None
+    after: diff.Object | None
+    warning: str = ""
+
+
+class ApplyError(ClientError):
+    """Something failed on the way; `done` tells what had been changed by then."""
+
+    def __init__(self, problems: list[str], done: list[Change]) -> None:
+        text = "; ".join(problems)
+        names = [f"{change.action} {change.definition.label}" for change in done if change.action != UNCHANGED]
+        super().__init__(f"{text}. Before that: {', '.join(names)}" if names else f"{text}. Nothing was changed")
+        self.problems = problems
+        self.done = done
+
+
+def sentence(change: Change, check: bool) -> str:
+    """One line of a module's `actions`."""
+    verb = f"would {_PAST_OF_CHECK[change.action]}" if check else change.action
+    return f"{verb} {change.definition.label}"
+
+
+class Engine:
+    def __init__(
+        self,
+        cluster: Cluster,
+        field_manager: str,
+        force: bool = False,
+        check: bool = False,
+        namespace: str = "default",
+        overrides: order.Overrides | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.field_manager = field_manager
+        self.force = force
+        self.check = check
+        self.namespace = namespace
+        self.overrides = overrides
+        self._catalog: Catalog | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        if self._catalog is None:
+            self._catalog = discovery.parse(
+                self.cluster.request("GET", root, accept=discovery.ACCEPT) for root in discovery.ROOTS
+            )
+        return self._catalog
+
+    # -- apply --------------------------------------------------------------------------------------------------
+
+    def apply(self, definitions: list[Definition]) -> list[Change]:
+        """Send everything in order; raises ApplyError at the end of the first group in which something failed."""
+        catalog = {**discovery.from_crds(definitions), **self.catalog}
+        # Checked before it was installed, a kind of somebody else's definition can't be known.
+        planned = self._plan(
+            definitions, catalog, lambda one: self.check and not discovery.is_built_in(one.api_version)
+        )
+        done: list[Change] = []
+        for rank, wave in self._waves(planned):
+            done += self._each(wave, self._apply_one, done)
+            if rank is order.Rank.CRD and not self.check:
+                problems = Waiter(self.cluster, WORKERS).wait(self.targets(done), CRD_TIMEOUT)
+                if problems:
+                    raise ApplyError(problems, done)
+        return done
+
+    def _plan(
+        self, definitions: list[Definition], catalog: Catalog, may_be_unknown: t.Callable[[Definition], bool]
+    ) -> list[Planned]:
+        """The resource of each definition, before anything is sent; all mistakes at once."""
+        planned: list[Planned] = []
+        problems: list[str] = []
+        for one in definitions:
+            resource = catalog.get((one.api_version, one.kind))
+            if resource is None and not may_be_unknown(one):
+                problems.append(discovery.unknown_kind(one, catalog))
+            elif resource is not None and not resource.namespaced and one.namespace:
+                problems.append(f"{one.source}: {one.kind} {one.name} has a namespace but its kind is cluster-wide")
+            elif resource is not None and resource.namespaced:
+                planned.append(Planned(one.within(self.namespace), resource))
+            else:
+                planned.append(Planned(one, resource))
+        if problems:
+            raise DefinitionError("; ".join(problems))
+        return planned
+
+    def _waves(self, planned: list[Planned], reverse: bool = False) -> t.Iterator[tuple[order.Rank, list[Planned]]]:
+        resources = {id(one.definition): one for one in planned}
+        for rank, wave in order.waves([one.definition for one in planned], self.overrides, reverse):
+            yield rank, [resources[id(definition)] for definition in wave]
+
+    def _apply_one(self, planned: Planned) -> Change:
+        one, resource = planned
+        if resource is None:
+            warning = f"{one.label}: {one.api_version} {one.kind} is not known to the cluster yet, so it is not checked"
+            return Change(one, None, CREATED, None, one.body, warning)
+        path = resource.path(one.name, one.namespace)
+        before = self._get(path)
+        query = {
+            "fieldManager": self.field_manager,
+            "fieldValidation": "Strict",
+            "force": self.force,
+            "dryRun": "All" if self.check else None,
+        }
+        deadline = time.monotonic() + NEW_KIND_TIMEOUT
+        while True:
+            try:
+                after = self.cluster.request("PATCH", path, query=query, body=one.body, content_type=APPLY_TYPE)
+                break
+            except ApiError as e:
+                if e.status != 404:
+                    raise
+                if self.check:
+                    # Its namespace or its kind is still to be made, by this call or by one before it.
+                    return Change(one, resource, CREATED, None, one.body)
+                if not resource.from_crd or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        if before is None:
+            return Change(one, resource, CREATED, None, after)
+        return Change(one, resource, UPDATED if diff.is_changed(before, after) else UNCHANGED, before, after)
+
+    # -- delete -------------------------------------------------------------------------------------------------
+
+    def delete(self, definitions: list[Definition], timeout: float | None) -> list[Change]:
+        """Delete in the opposite order; with a timeout, each group is gone before the next one goes."""
+        planned = self._plan(definitions, self.catalog, lambda one: True)
+        done: list[Change] = []
+        for _rank, wave in self._waves(planned, reverse=True):
+            changes = self._each(wave, self._delete_one, done)
+            done += changes
+            if timeout and not self.check:
+                self._await_gone([one for one in changes if one.action == DELETED], timeout, done)
+        return done
+
+    def _delete_one(self, planned: Planned) -> Change:
+        one, resource = planned
+        if resource is None:  # a kind that is not served has no objects
+            return Change(one, None, UNCHANGED, None, None)
+        path = resource.path(one.name, one.namespace)
+        before = self._get(path)
+        if before is None:
+            return Change(one, resource, UNCHANGED, None, None)
+        query = {"propagationPolicy": "Background", "dryRun": "All" if self.check else None}
+        try:
+            self.cluster.request("DELETE", path, query=query)
+        except ApiError as e:
+            if e.status != 404:
+                raise
+        return Change(one, resource, DELETED, before, None)
+
+    def _await_gone(self, changes: list[Change], timeout: float, done: list[Change]) -> None:
+        deadline = time.monotonic() + timeout
+        left = changes
+        while left:
+            left = [change for change in left if self._is_still_there(change)]
+            if left and time.monotonic() > deadline:
+                names = ", ".join(change.definition.label for change in left)
+                raise ApplyError([f"still there {timeout:.0f} s after their deletion: {names}"], done)
+            if left:
+                time.sleep(0.5)
+
+    def _is_still_there(self, change: Change) -> bool:
+        """A controller may have made a new object of the same name, which isn't ours to wait for."""
+        if change.resource is None or change.before is None:
+            return False
+        now = self._get(change.resource.path(change.definition.name, change.definition.namespace))
+        return now is not None and now["metadata"].get("uid") == change.before["metadata"].get("uid")
+
+    # -- both ---------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def targets(changes: list[Change]) -> list[Target]:
+        """What there is to wait for after an apply."""
+        return [
+            Target(change.resource, change.definition.name, change.definition.namespace)
+            for change in changes
+            if change.resource is not None
+        ]
+
+    def _get(self, path: str) -> diff.Object | None:
+        try:
+            return self.cluster.request("GET", path)
+        except ApiError as e:
+            if e.status == 404:
+                return None
+            raise
+
+    @staticmethod
+    def _each(wave: list[Planned], action: t.Callable[[Planned], Change], done: list[Change]) -> list[Change]:
+        """Run one action on all objects of a wave at once; report every failure, not only the first."""
+        changes: list[Change] = []
+        problems: list[str] = []
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            for planned, future in [(one, pool.submit(action, one)) for one in wave]:
+                try:
+                    changes.append(future.result())
+                except ApiError as e:
+                    problems.append(f"{planned.definition.label} ({planned.definition.source}): {_advice(e)}")
+                except ClientError as e:
+                    problems.append(str(e))
+        if problems:
+            raise ApplyError(list(dict.fromkeys(problems)), done + changes)
+        return changes
+
+
+def _advice(error: ApiError) -> str:
+    if error.status == 409 and error.reason == "Conflict" and error.causes:
+        fields = ", ".join(f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes)
+        return f"other field managers own what this definition sets: {fields}; set force_conflicts to take it over"
+    return str(error)
