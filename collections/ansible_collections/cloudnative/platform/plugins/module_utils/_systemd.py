@@ -121,7 +121,8 @@ def parse_show(text: str, names: t.Sequence[str], clock: Clock) -> dict[str, Uni
     """Pure: output of `systemctl show` for `names`, in their order."""
     blocks = [block for block in text.strip().split("\n\n") if block.strip()]
     if len(blocks) != len(names):
-        raise SystemdError(f"systemctl show answered for {len(blocks)} units instead of {len(names)}: {', '.join(names)}")
+        listed = ", ".join(names)
+        raise SystemdError(f"systemctl show answered for {len(blocks)} units instead of {len(names)}: {listed}")
     states = {}
     for name, block in zip(names, blocks):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)

@@ -12,10 +12,11 @@ version_added: 0.1.0
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 description:
-  - Brings users, directories, files and systemd units of one service to their desired state in one call,
-    in the order that a person would do it - users, stops, directories and files, C(daemon-reload), enable, start or restart, wait.
-  - A unit restarts when its unit file or a watched file changes, and also when a watched file is newer than the running
-    unit. So a run that was killed after it wrote a file and before it restarted the unit is finished by the next one.
+  - Brings users, directories, files and systemd units of one service to their desired state in one call, in the order
+    that a person would do it - users, stops, directories and files, C(daemon-reload), enable, start or restart, wait.
+  - A unit restarts when its unit file or a watched file changes, and also when a watched file is newer than the
+    running unit. So a run that was killed after it wrote a file and before it restarted the unit is finished by the
+    next one.
   - Files are replaced atomically, with their final mode and owner, after their check has passed.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
@@ -105,7 +106,8 @@ options:
         type: str
         default: root
       secret:
-        description: Whether the content is secret. It is then shown nowhere - not in the diff, not in a log, not in an error.
+        description:
+          - Whether the content is secret. It is then shown nowhere - not in the diff, not in a log, not in an error.
         type: bool
         default: false
       state:
@@ -130,11 +132,14 @@ options:
         required: true
       state:
         description:
-          - With V(started) the unit runs. A oneshot unit without C(RemainAfterExit) is run when it is new, when it failed, and when
-            something that it watches changes in this call; with C(RemainAfterExit=yes) it is treated as any other unit.
+          - With V(started) the unit runs. A oneshot unit without C(RemainAfterExit) is run when it is new, when it
+            failed, and when something that it watches changes in this call; with C(RemainAfterExit=yes) it is treated
+            as any other unit.
           - With V(stopped) it doesn't run.
-          - With V(present) it is neither started nor stopped, but restarted when it runs and something that it watches has changed.
-          - With V(absent) it is stopped, disabled, and its unit file and drop-ins under C(/etc/systemd/system) are removed.
+          - With V(present) it is neither started nor stopped, but restarted when it runs and something that it watches
+            has changed.
+          - With V(absent) it is stopped, disabled, and its unit file and drop-ins under C(/etc/systemd/system) are
+            removed.
         type: str
         choices: [started, stopped, present, absent]
         default: started
@@ -144,8 +149,8 @@ options:
       watch:
         description:
           - Paths whose change restarts the unit. They need not be files of this call.
-          - Without it, a C(.service) watches all O(files) that aren't unit files and aren't in O(units[].reload_on); other
-            types of units watch nothing more.
+          - Without it, a C(.service) watches all O(files) that aren't unit files and aren't in O(units[].reload_on);
+            other types of units watch nothing more.
           - The unit's own file and drop-ins are always watched.
         type: list
         elements: path
@@ -155,7 +160,9 @@ options:
         elements: path
         default: []
       wait:
-        description: Where the unit answers when it is ready. Asked on every run with O(units[].state=started), also when nothing changes.
+        description:
+          - Where the unit answers when it is ready.
+          - Asked on every run with O(units[].state=started), also when nothing changes.
         type: dict
         suboptions:
           tcp:
@@ -349,7 +356,8 @@ def _without_secrets(params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
-    result: dict[str, t.Any] = {"changed": False, "actions": [], "diff": [], "started": [], "restarted": [], "reloaded": []}
+    result: dict[str, t.Any] = {"changed": False, "actions": [], "diff": []}
+    result.update(started=[], restarted=[], reloaded=[])
     try:
         host = Host(module)
         desired, observed = host.observe(desired_from(module.params))

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the platform wants to know of a host, read from the kernel and a few files."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import socket
+import struct
+import sys
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import read_text
+
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+FAMILIES = ("debian", "rhel", "fedora", "suse", "arch", "alpine")
+FAMILY_NAMES = {"rhel": "redhat", "fedora": "redhat"}
+# kube-proxy's nftables mode needs what came with this kernel.
+NFTABLES_KERNEL = (5, 13)
+TIME_ERROR = 5
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """Pure: KEY=value lines of os-release, unquoted."""
+    values = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
+            values[key] = value.strip().strip("\"'")
+    return values
+
+
+def os_family(release: t.Mapping[str, str]) -> str:
+    """Pure: debian, redhat, suse…, by the distribution or what it derives from."""
+    names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
+    for name in names:
+        for family in FAMILIES:
+            if name == family or (family == "suse" and "suse" in name):
+                return FAMILY_NAMES.get(family, family)
+    return names[0] or "unknown"
+
+
+def kernel_version(release: str) -> tuple[int, int]:
+    """Pure: (6, 1) of 6.1.0-28-amd64."""
+    numbers = release.split("-", 1)[0].split(".")
+    try:
+        return int(numbers[0]), int(numbers[1])
+    except (IndexError, ValueError):
+        return 0, 0
+
+
+def memory_mb(meminfo: str) -> int:
+    """Pure: MemTotal of /proc/meminfo."""
+    for line in meminfo.splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def root_is_shared(mountinfo: str) -> bool:
+    """Pure: whether mounts below / propagate, from /proc/self/mountinfo."""
+    for line in reversed(mountinfo.splitlines()):
+        before, _dash, _after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) > 4 and fields[4] == "/":
+            return any(option.startswith("shared:") for option in fields[6:])
+    return False
+
+
+def default_ipv4() -> str | None:
+    """The address this host uses towards others; connecting a datagram socket asks for the route and sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stream:
+        try:
+            stream.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return str(stream.getsockname()[0])
+
+
+def has_nftables(kernel: str) -> bool:
+    """Ask the kernel for the generation of its nftables rules, as nft does first; no program is needed for it."""
+    if kernel_version(kernel) < NFTABLES_KERNEL:
+        return False
+    header = struct.Struct("=IHHII")
+    body = struct.pack("=BBH", 0, 0, 0)
+    get_generation, new_generation = 10 << 8 | 16, 10 << 8 | 15
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as stream:
+            stream.settimeout(2)
+            stream.bind((0, 0))
+            stream.send(header.pack(header.size + len(body), get_generation, 1, 1, 0) + body)
+            kind = header.unpack(stream.recv(4096)[: header.size])[1]
+    except OSError:
+        return False
+    return bool(kind == new_generation)
+
+
+def time_synchronised(container: bool) -> bool | None:
+    """The kernel's own flag, which every time service sets; in a container the clock is the machine's: unknown."""
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
+    except (OSError, AttributeError):
+        return None
+    if state < 0:
+        return None
+    if state == TIME_ERROR:
+        return None if container else False
+    return True
+
+
+def is_container() -> bool:
+    return os.path.exists("/run/systemd/container")
+
+
+def gather() -> dict[str, t.Any]:
+    release = parse_os_release(read_text("/etc/os-release") or read_text("/usr/lib/os-release"))
+    kernel = platform.release()
+    container = is_container()
+    return {
+        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "bridge_nf": os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+        "cgroup_version": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
+        "container": container,
+        "default_ipv4": default_ipv4(),
+        "hostname": socket.gethostname(),
+        "kernel": kernel,
+        "machine_id": read_text("/etc/machine-id").strip(),
+        "memory_mb": memory_mb(read_text("/proc/meminfo")),
+        "nftables": has_nftables(kernel),
+        "os_family": os_family(release),
+        "os_id": release.get("ID", "unknown"),
+        "os_version": release.get("VERSION_ID", ""),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "root": os.geteuid() == 0,
+        "time_synchronised": time_synchronised(container),
+    }
