@@ -13,6 +13,7 @@ author:
 description:
   - Makes the list that O(cloudnative.platform.platform_input#module:hosts) takes from C(groups) and C(hostvars).
   - Takes only what is needed to judge the inventory, so no secret of a host gets into the list.
+  - The settings of a host are those that M(cloudnative.platform.platform_input) knows and that are set for the host.
 positional: _input, hostvars
 options:
   _input:
@@ -34,14 +35,16 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Hosts with C(name), C(groups), C(address), C(port) and, when M(cloudnative.platform.host_prepare) ran before,
-      C(facts).
+    - Hosts with C(name), C(groups), C(address), C(port), C(settings) and, when
+      M(cloudnative.platform.host_prepare) ran before, C(facts).
   type: list
   elements: dict
 """
 
 import typing as t
 from collections import defaultdict
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import SETTINGS
 
 # Groups that every inventory has and that say nothing about a host.
 _IMPLICIT = frozenset({"all", "ungrouped"})
@@ -61,6 +64,7 @@ def inventory_hosts(groups: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.An
             host["address"] = variables.get("ansible_host") or name
         if variables.get("ansible_port"):
             host["port"] = variables["ansible_port"]
+        host["settings"] = {key: variables[key] for key in SETTINGS if key in variables}
         facts = (variables.get("ansible_facts") or {}).get("platform_host")
         if facts:
             host["facts"] = facts

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import (
     Finding,
+    Judgement,
     Network,
     Rules,
     as_integer,
@@ -34,6 +35,7 @@ NODE_PORTS = {
     2379: "etcd clients",
     2380: "etcd peers",
     2381: "etcd metrics",
+    6443: "the API server",
     10248: "kubelet health",
     10249: "kube-proxy metrics",
     10250: "kubelet",
@@ -43,9 +45,8 @@ NODE_PORTS = {
 }
 NODE_PORT_RANGE = range(30000, 32768)
 
-# Settings whose value is judged here; a key outside of this list is a mistake of the caller.
+# Settings whose value is judged here. All hosts of a cluster must agree about them.
 SETTINGS = (
-    "kubernetes_api_local_port",
     "kubernetes_api_name",
     "kubernetes_api_port",
     "kubernetes_dns_domain",
@@ -54,9 +55,29 @@ SETTINGS = (
     "kubernetes_service_cidr",
     "kubernetes_version",
     "network_plugin",
-    "registry_debug_port",
+    "registry_metrics_port",
     "registry_port",
+    "registry_push_metrics_port",
+    "registry_push_port",
 )
+
+
+def agreed(hosts: list[dict[str, t.Any]]) -> tuple[dict[str, t.Any], list[Finding]]:
+    """The settings of all hosts as one; a setting that differs between hosts would make two half clusters."""
+    settings: dict[str, t.Any] = {}
+    findings = []
+    for name in SETTINGS:
+        values: dict[str, list[str]] = {}
+        for host in hosts:
+            own = host.get("settings") or {}
+            if name in own:
+                settings.setdefault(name, own[name])
+                values.setdefault(repr(own[name]), []).append(str(host["name"]))
+        if len(values) > 1:
+            differing = "; ".join(f"{value} on {listed(names)}" for value, names in sorted(values.items()))
+            remedy = "set it once for all hosts, in group_vars/all"
+            findings.append(Finding(name, None, f"differs between hosts: {differing}", remedy))
+    return settings, findings
 
 
 def check_networks(hosts: list[dict[str, t.Any]], settings: dict[str, t.Any], rules: Rules) -> list[Finding]:
@@ -248,19 +269,25 @@ def check_ports(settings: dict[str, t.Any]) -> list[Finding]:
     return findings
 
 
-def check_unknown(settings: dict[str, t.Any], variables: t.Iterable[str], rules: Rules) -> list[Finding]:
+def check_unknown(settings: dict[str, t.Any], variables: t.Iterable[str], rules: Rules) -> Judgement:
     """A misspelt variable is silently ignored by Ansible: the default would be used instead of what was meant."""
-    findings = []
+    judgement = Judgement()
     for key in sorted(set(settings) - set(SETTINGS)):
         hint = close_to(key, SETTINGS)
-        findings.append(Finding("settings", key, "is not a known setting", hint or f"known: {listed(SETTINGS)}"))
+        judgement.problems.append(
+            Finding("settings", key, "is not a known setting", hint or f"known: {listed(SETTINGS)}")
+        )
     if not rules.known_variables:
-        return findings
+        return judgement
+    prefixes = tuple(f"{prefix}_" for prefix in rules.variable_prefixes)
     for name in sorted(set(variables) - rules.known_variables):
-        if name.startswith(tuple(f"{prefix}_" for prefix in rules.variable_prefixes)):
-            # The common prefix alone makes names look alike, so they must be closer than other words.
-            hint = close_to(name, rules.known_variables, cutoff=0.75)
-            findings.append(
-                Finding("variable", name, "is not known to any role", hint or "remove it or correct its name")
-            )
-    return findings
+        if not name.startswith(prefixes):
+            continue
+        # The common prefix alone makes names look alike, so they must be closer than other words.
+        hint = close_to(name, rules.known_variables, cutoff=0.85)
+        if hint:
+            judgement.problems.append(Finding("variable", name, "is not known to any role", hint))
+        else:
+            # It may belong to someone else: inventories are shared with other collections.
+            judgement.warnings.append(Finding("variable", name, "is not known to any role", "it has no effect here"))
+    return judgement

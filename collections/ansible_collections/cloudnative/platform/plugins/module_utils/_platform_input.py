@@ -23,6 +23,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_findin
     parse_address,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import (
+    agreed,
     check_choices,
     check_networks,
     check_ports,
@@ -148,23 +149,34 @@ def check_facts(hosts: list[dict[str, t.Any]], rules: Rules) -> Judgement:
 
 
 def judge(
-    hosts: list[dict[str, t.Any]], settings: dict[str, t.Any], rules: Rules, variables: t.Iterable[str] = ()
+    hosts: list[dict[str, t.Any]],
+    settings: dict[str, t.Any],
+    rules: Rules,
+    variables: t.Iterable[str] = (),
+    defaults: dict[str, t.Any] | None = None,
 ) -> Judgement:
-    """All checks, all findings."""
-    groups, facts = check_groups(hosts, rules), check_facts(hosts, rules)
+    """All checks, all findings. Settings given by name win over those of hosts, and these over defaults."""
+    of_hosts, disagreements = agreed(hosts)
+    effective = {**(defaults or {}), **of_hosts, **settings}
+    groups, facts, unknown = (
+        check_groups(hosts, rules),
+        check_facts(hosts, rules),
+        check_unknown(settings, variables, rules),
+    )
     return Judgement(
         problems=[
             *groups.problems,
             *check_names(hosts),
             *check_addresses(hosts),
-            *check_networks(hosts, settings, rules),
-            *check_version(settings, rules),
-            *check_choices(hosts, settings, rules),
-            *check_ports(settings),
-            *check_unknown(settings, variables, rules),
+            *disagreements,
+            *check_networks(hosts, effective, rules),
+            *check_version(effective, rules),
+            *check_choices(hosts, effective, rules),
+            *check_ports(effective),
+            *unknown.problems,
             *facts.problems,
         ],
-        warnings=[*groups.warnings, *facts.warnings],
+        warnings=[*groups.warnings, *unknown.warnings, *facts.warnings],
     )
 
 

@@ -57,22 +57,30 @@ options:
         type: list
         elements: str
         default: []
+      settings:
+        description:
+          - Values of O(settings) as they are set for this host.
+          - A value that differs between hosts is a problem.
+        type: dict
+        default: {}
       facts:
         description: Facts of the host as M(cloudnative.platform.host_prepare) returns them in C(platform_host).
         type: dict
         default: {}
   settings:
     description:
-      - Values of the variables that are judged, by their names.
-      - Known names are V(kubernetes_api_local_port), V(kubernetes_api_name), V(kubernetes_api_port),
-        V(kubernetes_dns_domain), V(kubernetes_node_cidr_mask), V(kubernetes_pod_cidr), V(kubernetes_service_cidr),
-        V(kubernetes_version), V(network_plugin), V(registry_debug_port) and V(registry_port).
+      - Values of the variables that are judged, by their names. They win over O(hosts[].settings).
+      - Known names are V(kubernetes_api_name), V(kubernetes_api_port), V(kubernetes_dns_domain),
+        V(kubernetes_node_cidr_mask), V(kubernetes_pod_cidr), V(kubernetes_service_cidr), V(kubernetes_version),
+        V(network_plugin), V(registry_metrics_port), V(registry_port), V(registry_push_metrics_port) and
+        V(registry_push_port).
     type: dict
     default: {}
   variables:
     description:
-      - Names of the variables set for the hosts. Those that begin like the variables of a role in
-        O(argument_specs) but are not among them are refused, for Ansible itself ignores a misspelt variable.
+      - Names of the variables set for the hosts. One that begins like the variables of a role in O(roles_path) but
+        is not among them is refused when it looks like a misspelt one, which Ansible itself would ignore. Any other
+        such name is a warning.
     type: list
     elements: str
     default: []
@@ -81,11 +89,11 @@ options:
     type: list
     elements: str
     default: []
-  argument_specs:
-    description: Paths of the C(meta/argument_specs.yml) files of the roles in use. Their names prefix the variables.
-    type: list
-    elements: path
-    default: []
+  roles_path:
+    description:
+      - Directory of the roles in use. Their C(meta/argument_specs.yml) say which O(variables) are known, and what is
+        set nowhere is judged by its value in their C(defaults/main.yml), unless that is a template.
+    type: path
   supported_versions:
     description:
       - Versions of Kubernetes that can be installed, such as V(1.36) or V(1.36.4).
@@ -123,13 +131,6 @@ EXAMPLES = r"""
 - name: Check the input before any host is touched
   cloudnative.platform.platform_input:
     hosts: "{{ groups | cloudnative.platform.inventory_hosts(hostvars) }}"
-    settings:
-      kubernetes_version: 1.36.4
-      kubernetes_pod_cidr: 10.244.0.0/16
-      kubernetes_service_cidr: 10.96.0.0/16
-      kubernetes_api_name: api.example.org
-      network_plugin: calico
-      registry_port: 5000
     supported_versions: ["1.35", "1.36", "1.37"]
   delegate_to: localhost
   run_once: true
@@ -167,6 +168,7 @@ unwise:
   sample: []
 """
 
+import glob
 import os
 import typing as t
 
@@ -180,6 +182,7 @@ except ImportError as error:
     YAML_ERROR = error
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Rules
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import SETTINGS
 from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import judge, report
 
 HOST_SPEC = {
@@ -188,24 +191,36 @@ HOST_SPEC = {
     "address": {"type": "str"},
     "port": {"type": "int"},
     "subnets": {"type": "list", "elements": "str", "default": []},
+    "settings": {"type": "dict", "default": {}},
     "facts": {"type": "dict", "default": {}},
 }
 
 
-def read_argument_specs(module: AnsibleModule, paths: list[str]) -> tuple[set[str], list[str]]:
-    """Names of all documented role variables and of the roles themselves."""
+def read_yaml(module: AnsibleModule, path: str) -> dict[str, t.Any]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+    except (OSError, yaml.YAMLError) as error:
+        module.fail_json(msg=f"roles_path: cannot read {path}: {error}; give the directory of the roles")
+    return content if isinstance(content, dict) else {}
+
+
+def read_roles(module: AnsibleModule, directory: str) -> tuple[set[str], tuple[str, ...], dict[str, t.Any]]:
+    """Names of all documented variables, names of the roles, and defaults of the settings that are judged."""
     names: set[str] = set()
     roles: list[str] = []
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as stream:
-                specs = yaml.safe_load(stream)["argument_specs"]
-        except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-            module.fail_json(msg=f"argument_specs: cannot read {path}: {error}; give meta/argument_specs.yml of a role")
-        roles.append(os.path.basename(os.path.dirname(os.path.dirname(os.path.abspath(path)))))
-        for entry in specs.values():
+    defaults: dict[str, t.Any] = {}
+    for path in sorted(glob.glob(os.path.join(directory, "*", "meta", "argument_specs.yml"))):
+        role = os.path.dirname(os.path.dirname(path))
+        roles.append(os.path.basename(role))
+        for entry in read_yaml(module, path).get("argument_specs", {}).values():
             names.update(entry.get("options") or {})
-    return names, roles
+        content = read_yaml(module, os.path.join(role, "defaults", "main.yml"))
+        # Only Ansible can say what a template is.
+        defaults.update({key: content[key] for key in SETTINGS if key in content and "{{" not in str(content[key])})
+    if not roles:
+        module.fail_json(msg=f"roles_path: {directory} holds no role with meta/argument_specs.yml")
+    return names, tuple(roles), defaults
 
 
 def main() -> None:
@@ -215,7 +230,7 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "variables": {"type": "list", "elements": "str", "default": []},
             "known_variables": {"type": "list", "elements": "str", "default": []},
-            "argument_specs": {"type": "list", "elements": "path", "default": []},
+            "roles_path": {"type": "path"},
             "supported_versions": {"type": "list", "elements": "str", "default": []},
             "network_plugins": {"type": "list", "elements": "str", "default": ["calico", "flannel"]},
             "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
@@ -226,9 +241,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     params: dict[str, t.Any] = module.params
-    if YAML_ERROR is not None and params["argument_specs"]:
-        module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
-    known, roles = read_argument_specs(module, params["argument_specs"])
+    known: set[str] = set()
+    roles: tuple[str, ...] = ()
+    defaults: dict[str, t.Any] = {}
+    if params["roles_path"]:
+        if YAML_ERROR is not None:
+            module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
+        known, roles, defaults = read_roles(module, params["roles_path"])
     rules = Rules(
         control_plane_group=params["control_plane_group"],
         worker_group=params["worker_group"],
@@ -237,9 +256,9 @@ def main() -> None:
         network_plugins=tuple(params["network_plugins"]),
         architectures=tuple(params["architectures"]),
         known_variables=frozenset(known.union(params["known_variables"])) if roles else frozenset(),
-        variable_prefixes=tuple(roles),
+        variable_prefixes=roles,
     )
-    judgement = judge(params["hosts"], params["settings"], rules, params["variables"])
+    judgement = judge(params["hosts"], params["settings"], rules, params["variables"], defaults)
     for finding in judgement.warnings:
         module.warn(finding.sentence())
     result: dict[str, t.Any] = {

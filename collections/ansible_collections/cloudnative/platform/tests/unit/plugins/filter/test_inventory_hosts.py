@@ -16,12 +16,24 @@ def test_only_what_is_needed_is_taken():
         "b": ["w1"],
     }
     hostvars = {
-        "c1": {"ansible_host": "192.0.2.1", "ansible_password": "secret"},
+        "c1": {"ansible_host": "192.0.2.1", "ansible_password": "secret", "network_plugin": "calico"},
         "w1": {"ansible_port": 2222, "ansible_facts": {"platform_host": {"machine_id": "abc"}, "other": 1}},
         "l1": {"ansible_connection": "local"},
     }
     assert inventory_hosts(groups, hostvars) == [
-        {"name": "c1", "groups": ["kube_control_plane"], "address": "192.0.2.1"},
-        {"name": "w1", "groups": ["b", "kube_node"], "address": "w1", "port": 2222, "facts": {"machine_id": "abc"}},
-        {"name": "l1", "groups": ["kube_node"]},
+        {
+            "name": "c1",
+            "groups": ["kube_control_plane"],
+            "address": "192.0.2.1",
+            "settings": {"network_plugin": "calico"},
+        },
+        {
+            "name": "w1",
+            "groups": ["b", "kube_node"],
+            "address": "w1",
+            "port": 2222,
+            "settings": {},
+            "facts": {"machine_id": "abc"},
+        },
+        {"name": "l1", "groups": ["kube_node"], "settings": {}},
     ]

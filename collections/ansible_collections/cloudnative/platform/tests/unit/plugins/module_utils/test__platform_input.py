@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Rules, parse_version
 from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import judge, report
 
@@ -21,17 +22,18 @@ GOOD_HOSTS = [
     {"name": "worker1", "groups": ["kube_node"], "address": "192.0.2.13"},
 ]
 GOOD_SETTINGS = {
-    "kubernetes_api_local_port": 8443,
     "kubernetes_api_name": "api.lab.internal",
-    "kubernetes_api_port": 6443,
+    "kubernetes_api_port": 8443,
     "kubernetes_dns_domain": "cluster.local",
     "kubernetes_node_cidr_mask": 24,
     "kubernetes_pod_cidr": "10.244.0.0/16",
     "kubernetes_service_cidr": "10.96.0.0/16",
     "kubernetes_version": "1.36.4",
     "network_plugin": "calico",
-    "registry_debug_port": 5001,
+    "registry_metrics_port": 5001,
     "registry_port": 5000,
+    "registry_push_metrics_port": 5444,
+    "registry_push_port": 5443,
 }
 
 
@@ -175,20 +177,19 @@ def test_good_input_has_no_findings():
         ({"registry_port": True}, "registry_port True: is not a port; use a number between 1 and 65535"),
         (
             {"registry_port": "5001"},
-            "registry_port '5001': is already taken by registry_debug_port on the same host; use another port",
+            "registry_port '5001': is already taken by registry_metrics_port on the same host; use another port",
         ),
         (
-            {"kubernetes_api_local_port": 6443},
-            "kubernetes_api_port 6443: is already taken by kubernetes_api_local_port on the same host; "
-            "use another port",
+            {"kubernetes_api_port": 6443},
+            "kubernetes_api_port 6443: is already taken by the API server on the same host; use another port",
         ),
         (
-            {"kubernetes_api_local_port": 10250},
-            "kubernetes_api_local_port 10250: is already taken by kubelet on the same host; use another port",
+            {"kubernetes_api_port": 10250},
+            "kubernetes_api_port 10250: is already taken by kubelet on the same host; use another port",
         ),
         (
-            {"kubernetes_api_local_port": 30443},
-            "kubernetes_api_local_port 30443: lies in the range of NodePort services 30000-32767; use another port",
+            {"kubernetes_api_port": 30443},
+            "kubernetes_api_port 30443: lies in the range of NodePort services 30000-32767; use another port",
         ),
         # unknown
         (
@@ -372,18 +373,46 @@ def test_warnings(hosts, expected):
     assert warnings(hosts) == ([expected] if expected else [])
 
 
+def test_misspelt_variable():
+    assert problems(variables=["kubernetes_verison", "registry_port", "unrelated_name"]) == [
+        "variable 'kubernetes_verison': is not known to any role; did you mean kubernetes_version?"
+    ]
+
+
+def test_variable_of_someone_else():
+    found = judge(GOOD_HOSTS, GOOD_SETTINGS, RULES, ["registry_enabled", "kubernetes_dashboard_users"])
+    assert found.problems == []
+    assert [finding.sentence() for finding in found.warnings] == [
+        "variable 'kubernetes_dashboard_users': is not known to any role; it has no effect here",
+        "variable 'registry_enabled': is not known to any role; it has no effect here",
+    ]
+
+
+def test_settings_of_hosts_must_agree():
+    hosts = [{**item, "settings": {"kubernetes_pod_cidr": "10.244.0.0/16"}} for item in GOOD_HOSTS[1:]]
+    hosts.append({**GOOD_HOSTS[0], "settings": {"kubernetes_pod_cidr": "10.1.0.0/16", "registry_port": 0}})
+    assert [finding.sentence() for finding in judge(hosts, {}, RULES).problems] == [
+        "kubernetes_pod_cidr: differs between hosts: '10.1.0.0/16' on registry1; '10.244.0.0/16' on cp1, worker1; "
+        "set it once for all hosts, in group_vars/all",
+        "registry_port 0: is not a port; use a number between 1 and 65535",
+    ]
+
+
 @pytest.mark.parametrize(
-    ("variable", "expected"),
+    ("defaults", "of_host", "given", "expected"),
     [
-        (
-            "kubernetes_verison",
-            "variable 'kubernetes_verison': is not known to any role; did you mean kubernetes_version?",
-        ),
-        ("registry_xyzzy_qq", "variable 'registry_xyzzy_qq': is not known to any role; remove it or correct its name"),
+        ("10.96.0.0/16", None, None, []),
+        ("10.244.0.0/16", None, None, ["kubernetes_service_cidr"]),
+        ("10.244.0.0/16", "10.96.0.0/16", None, []),
+        ("10.96.0.0/16", "10.96.0.0/16", "10.244.0.0/16", ["kubernetes_service_cidr"]),
     ],
 )
-def test_misspelt_variable(variable, expected):
-    assert problems(variables=[variable, "registry_port", "unrelated_name"]) == [expected]
+def test_which_value_counts(defaults, of_host, given, expected):
+    name = "kubernetes_service_cidr"
+    hosts = [{**item, "settings": {name: of_host} if of_host else {}} for item in GOOD_HOSTS]
+    settings = {"kubernetes_pod_cidr": "10.244.0.0/16", **({name: given} if given else {})}
+    found = judge(hosts, settings, RULES, defaults={name: defaults})
+    assert [finding.subject for finding in found.problems] == expected
 
 
 def test_everything_is_reported_at_once():

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ansible_collections.cloudnative.platform.plugins.modules import platform_input
 
 HOSTS = [
@@ -33,11 +34,15 @@ def run(arguments):
     return json.loads(done.stdout), done.returncode
 
 
-def write_specs(directory: pathlib.Path, text: str) -> str:
-    path = directory / "kubernetes" / "meta" / "argument_specs.yml"
-    path.parent.mkdir(parents=True)
-    path.write_text(text, encoding="utf-8")
-    return str(path)
+SPECS = "argument_specs: {main: {options: {kubernetes_version: {type: str}}}}"
+
+
+def write_role(directory: pathlib.Path, specs: str = SPECS, defaults: str = "") -> str:
+    for name, text in (("meta/argument_specs.yml", specs), ("defaults/main.yml", defaults)):
+        path = directory / "kubernetes" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    return str(directory)
 
 
 def test_good_input_passes_and_changes_nothing():
@@ -63,19 +68,32 @@ def test_unwise_input_passes_with_a_warning():
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_variables_are_compared_with_the_documented_ones(tmp_path, check_mode):
-    path = write_specs(tmp_path, "argument_specs: {main: {options: {kubernetes_version: {type: str}}}}")
-    arguments = {"hosts": HOSTS, "argument_specs": [path], "_ansible_check_mode": check_mode}
+    arguments = {"hosts": HOSTS, "roles_path": write_role(tmp_path), "_ansible_check_mode": check_mode}
     result, code = run({**arguments, "variables": ["kubernetes_verison", "kubernetes_extra", "ansible_host"]})
     assert code == 1
-    assert [problem["value"] for problem in result["problems"]] == ["kubernetes_extra", "kubernetes_verison"]
+    assert [problem["value"] for problem in result["problems"]] == ["kubernetes_verison"]
+    assert [finding["value"] for finding in result["unwise"]] == ["kubernetes_extra"]
     result, code = run({**arguments, "variables": ["kubernetes_extra"], "known_variables": ["kubernetes_extra"]})
-    assert (code, result["problems"]) == (0, [])
+    assert (code, result["problems"], result["unwise"]) == (0, [], [])
 
 
-@pytest.mark.parametrize("text", ["", "a: b", "{", "[]"])
-def test_unreadable_argument_specs_are_named(tmp_path, text):
-    path = write_specs(tmp_path, text)
-    result, code = run({"hosts": HOSTS, "argument_specs": [path]})
+def test_defaults_of_roles_are_judged_but_templates_are_not(tmp_path):
+    text = 'kubernetes_pod_cidr: 10.244.0.0/16\nkubernetes_version: "{{ x }}"\nkubernetes_other: 1\n'
+    arguments = {"hosts": HOSTS, "roles_path": write_role(tmp_path, defaults=text), "supported_versions": ["1.36"]}
+    assert run(arguments)[1] == 0
+    result, code = run({**arguments, "settings": {"kubernetes_service_cidr": "10.244.0.0/20"}})
     assert code == 1
-    assert path in result["msg"]
+    assert "overlaps kubernetes_pod_cidr 10.244.0.0/16" in result["msg"]
+
+
+def test_unreadable_role_is_named(tmp_path):
+    result, code = run({"hosts": HOSTS, "roles_path": write_role(tmp_path, specs="{")})
+    assert code == 1
+    assert "kubernetes/meta/argument_specs.yml" in result["msg"]
     assert "Traceback" not in result["msg"]
+
+
+def test_directory_without_roles_is_named(tmp_path):
+    result, code = run({"hosts": HOSTS, "roles_path": str(tmp_path)})
+    assert code == 1
+    assert str(tmp_path) in result["msg"]
