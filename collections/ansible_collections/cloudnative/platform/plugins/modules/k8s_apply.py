@@ -155,11 +155,9 @@ duration:
 """
 
 import time
-import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import diff
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     DefinitionError,
     collect,
@@ -167,11 +165,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
     secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import (
-    UNCHANGED,
     ApplyError,
-    Change,
     Engine,
-    sentence,
+    summary,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
@@ -180,27 +176,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
     Cluster,
     mask_only,
 )
-
-
-def result_of(changes: list[Change], check: bool, with_diff: bool) -> dict[str, t.Any]:
-    changed = [change for change in changes if change.action != UNCHANGED]
-    result: dict[str, t.Any] = {
-        "changed": bool(changed),
-        "actions": [sentence(change, check) for change in changed],
-        "objects": [
-            {
-                "api_version": change.definition.api_version,
-                "kind": change.definition.kind,
-                "name": change.definition.name,
-                "namespace": change.definition.namespace,
-                "action": change.action,
-            }
-            for change in changes
-        ],
-    }
-    if with_diff:
-        result["diff"] = [diff.render(change.before, change.after) for change in changed]
-    return result
 
 
 def main() -> None:
@@ -227,9 +202,7 @@ def main() -> None:
     params = module.params
     started = time.monotonic()
     cluster = Cluster.from_module(module)
-    engine = Engine(
-        cluster, params["field_manager"], params["force_conflicts"], module.check_mode, params["namespace"]
-    )
+    engine = Engine(cluster, params["field_manager"], params["force_conflicts"], module.check_mode, params["namespace"])
     try:
         sources = [(f"definitions[{number}]", item) for number, item in enumerate(params["definitions"])]
         definitions = collect([*sources, *read_files(params["src"])])
@@ -238,13 +211,13 @@ def main() -> None:
             changes = engine.delete(definitions, params["wait_timeout"] if params["wait"] else None)
         else:
             changes = engine.apply(definitions)
-        result = result_of(changes, module.check_mode, module._diff)
+        result = summary(changes, module.check_mode, module._diff)
         if params["wait"] and params["state"] == "present" and not module.check_mode:
             problems = Waiter(cluster).wait(engine.targets(changes), params["wait_timeout"])
             if problems:
                 module.fail_json(msg="; ".join(problems), **result)
     except ApplyError as e:
-        module.fail_json(msg=str(e), **result_of(e.done, module.check_mode, module._diff))
+        module.fail_json(msg=str(e), **summary(e.done, module.check_mode, module._diff))
     except (ClientError, DefinitionError) as e:
         module.fail_json(msg=str(e), changed=False, actions=[])
     for change in changes:

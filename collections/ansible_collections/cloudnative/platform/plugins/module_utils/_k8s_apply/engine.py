@@ -77,6 +77,28 @@ def sentence(change: Change, check: bool) -> str:
     return f"{verb} {change.definition.label}"
 
 
+def summary(changes: list[Change], check: bool, with_diff: bool) -> dict[str, t.Any]:
+    """What a module returns of its changes."""
+    changed = [change for change in changes if change.action != UNCHANGED]
+    result: dict[str, t.Any] = {
+        "changed": bool(changed),
+        "actions": [sentence(change, check) for change in changed],
+        "objects": [
+            {
+                "api_version": change.definition.api_version,
+                "kind": change.definition.kind,
+                "name": change.definition.name,
+                "namespace": change.definition.namespace,
+                "action": change.action,
+            }
+            for change in changes
+        ],
+    }
+    if with_diff:
+        result["diff"] = [diff.render(change.before, change.after) for change in changed]
+    return result
+
+
 class Engine:
     def __init__(
         self,

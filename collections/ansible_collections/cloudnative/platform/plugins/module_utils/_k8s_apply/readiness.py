@@ -70,11 +70,12 @@ def _deployment(body: Object) -> Readiness:
     return READY
 
 
-def _daemon_set(body: Object) -> Readiness:
+def daemon_set(body: Object, tolerated: int = 0) -> Readiness:
+    """`tolerated` nodes may be without a running pod."""
     status, spec = body.get("status") or {}, body.get("spec") or {}
     if _not_observed(body):
         return _waiting("the controller has not seen this version yet")
-    wanted = status.get("desiredNumberScheduled", 0)
+    wanted = max(0, status.get("desiredNumberScheduled", 0) - tolerated)
     updated, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
     if (spec.get("updateStrategy") or {}).get("type") != "OnDelete" and updated < wanted:
         return _waiting(f"{updated} of {wanted} pods updated")
@@ -137,7 +138,7 @@ _RULES: dict[tuple[str, str], t.Callable[[Object], Readiness]] = {
     ("", "Namespace"): _namespace,
     ("", "Node"): _by_condition("Ready"),
     ("apps", "Deployment"): _deployment,
-    ("apps", "DaemonSet"): _daemon_set,
+    ("apps", "DaemonSet"): daemon_set,
     ("apps", "StatefulSet"): _stateful_set,
     ("batch", "Job"): _job,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _crd,
@@ -172,6 +173,8 @@ def pod_problems(pods: t.Iterable[Object]) -> list[str]:
         scheduled = condition(pod, "PodScheduled")
         if scheduled.get("status") == "False":
             found.append(f"not scheduled{_because(scheduled)}")
+        elif not spec.get("nodeName") and not statuses:
+            found.append("waits for the scheduler")
         problems += [f"{where}: {text}" for text in found]
     return problems
 

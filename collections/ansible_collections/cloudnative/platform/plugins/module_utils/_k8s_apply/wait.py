@@ -61,9 +61,9 @@ class Waiter:
                 if failed:
                     return [self._explain(target, body, verdict) for target, body, verdict in failed]
                 waiting = [entry for entry in judged if entry[2].state is State.WAITING]
-                if waiting and time.monotonic() - started > timeout:
+                if waiting and time.monotonic() - started >= timeout:
                     return [
-                        f"not ready after {timeout:.0f} s: {self._explain(target, body, verdict)}"
+                        f"not ready{f' after {timeout:.0f} s' if timeout else ''}: {self._explain(target, body, verdict)}"
                         for target, body, verdict in waiting
                     ]
                 left = [target for target, _body, _verdict in waiting]
