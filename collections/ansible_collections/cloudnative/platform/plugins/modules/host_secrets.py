@@ -72,8 +72,8 @@ options:
         required: true
       names:
         description:
-          - Host names and addresses the certificate has to be good for. They are checked and returned with the signing
-            request.
+          - Host names and addresses the certificate has to be good for. They are returned with the signing request for
+            the authority, which judges them.
         type: list
         elements: str
         required: true
@@ -125,7 +125,7 @@ requests:
       description: The signing request, PEM. Empty in check mode as long as there is no key.
       type: str
     names:
-      description: Names and addresses as given, in one spelling and without doubles.
+      description: Names and addresses as given.
       type: list
       elements: str
     certificate:
@@ -149,7 +149,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     read_text,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._openssl import OpenSSL
-from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import CertificateError, checked_names
+from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import CertificateError
 
 ALPHABET = string.ascii_letters + string.digits
 SHORTEST = 16
@@ -194,7 +194,6 @@ class HostSecrets:
 
     def key(self, openssl: OpenSSL, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         path = item["path"]
-        names = checked_names(item["names"], f"certificate {item['name']!r}")
         found = observe(path)
         self.keep_directory_of(path)
         content = found.content if found.exists else openssl.new_key().encode()
@@ -203,7 +202,7 @@ class HostSecrets:
         return {
             "name": item["name"],
             "csr": openssl.request(path, item["common_name"]) if there else "",
-            "names": names,
+            "names": item["names"],
             "certificate": read_text(item["certificate_path"]),
         }
 

@@ -170,6 +170,7 @@ class RegistryContent:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.params = module.params
+        self.may_be_missing: bool = module.check_mode and module.params["assume_empty"]
         path = self.params["layout_path"]
         self.layout: str | None = path if path and os.path.isdir(path) else None
         self.progress = Progress(self.params["progress_file"])
@@ -182,7 +183,7 @@ class RegistryContent:
             ca_pem=self.params["ca_pem"],
             username=self.params["username"],
             password=self.params["password"],
-            attempts=ATTEMPTS,
+            attempts=1 if self.may_be_missing else ATTEMPTS,
         )
 
     def run(self) -> None:
@@ -242,7 +243,7 @@ class RegistryContent:
             # One request finds a wrong address or password before a pool of threads finds it many times.
             registry.ping()
         except Unreachable:
-            if self.module.check_mode and self.params["assume_empty"]:
+            if self.may_be_missing:
                 return Observed()
             raise
         return observe(registry, artifacts, self.params["parallel"], self.params["prune"])
