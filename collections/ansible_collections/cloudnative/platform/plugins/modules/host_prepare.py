@@ -208,6 +208,7 @@ ansible_facts:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import gather
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (

@@ -253,6 +253,7 @@ reloaded:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service_io import (

@@ -154,6 +154,7 @@ import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError, parse_mode
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import (
     Action,
