@@ -270,6 +270,7 @@ def make(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
                 unobtainable += failed
                 bundle = builder.bundle(records, unobtainable)
                 changes = builder.assemble(path, records, bundle)
+                kitchen.blobs.remember()
                 progress.say(f"the bundle is complete: {path}")
             except BundleError as error:
                 progress.say(f"FAILED: {error}")

@@ -26,7 +26,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
     sha256_bytes,
     write_atomic,
 )
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import Component
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import ORIGINS, Component
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.progress import Progress
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.recipe import Kitchen
 
@@ -84,12 +84,18 @@ class Builder:
             if step.record or step.origins:
                 possible.append(step)
             elif step.component.optional:
-                impossible.append({"name": step.component.name, "reason": "; ".join(step.reasons)})
+                impossible.append({"name": step.component.name, "reason": self._why_not(step.component)})
             else:
                 problems.append(f"{step.component.name}: {'; '.join(step.reasons)}")
         if problems:
             raise BundleError("no origin can be used for\n  " + "\n  ".join(problems))
         return possible, impossible
+
+    def _why_not(self, component: Component) -> str:
+        """The reason in words that don't depend on the order of origins: it is part of bundle.json."""
+        return "; ".join(
+            f"{origin}: {self.kitchen.refusal(component, origin) or 'not among the origins'}" for origin in ORIGINS
+        )
 
     def _step(self, component: Component) -> Step:
         reasons: list[str] = []

@@ -21,8 +21,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
     DigestMismatch,
     canonical,
     link_or_copy,
+    read_json,
     sha256_bytes,
     sha256_file,
+    write_atomic,
 )
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -50,11 +52,17 @@ class Descriptor(t.TypedDict, total=False):
 
 
 class Blobs:
-    """A directory of blobs named by their SHA-256 sum."""
+    """A directory of blobs named by their SHA-256 sum.
+
+    What was hashed once is hashed again only when the file isn't the same any more, by size, time and inode; the
+    file beside the directory remembers that between runs.
+    """
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
+        self.memory = os.path.join(os.path.dirname(directory), "checked.json")
         os.makedirs(directory, exist_ok=True)
+        self._checked: dict[str, list[int]] = read_json(self.memory) or {}
 
     def path(self, digest: str) -> str:
         return os.path.join(self.directory, digest.partition(":")[2])
@@ -67,7 +75,23 @@ class Blobs:
 
     def sound(self, digest: str, size: int) -> bool:
         """The blob is there and its content is what its name says."""
-        return self.has(digest, size) and "sha256:" + sha256_file(self.path(digest)) == digest
+        if not self.has(digest, size):
+            return False
+        stamp = self._stamp(digest)
+        if self._checked.get(digest) != stamp:
+            if "sha256:" + sha256_file(self.path(digest)) != digest:
+                return False
+            self._checked[digest] = stamp
+        return True
+
+    def _stamp(self, digest: str) -> list[int]:
+        status = os.stat(self.path(digest))
+        return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+    def remember(self) -> None:
+        present = {f"sha256:{name}" for name in os.listdir(self.directory)}
+        kept = {digest: stamp for digest, stamp in self._checked.items() if digest in present}
+        write_atomic(self.memory, canonical(kept))
 
     def read(self, digest: str) -> bytes:
         with open(self.path(digest), "rb") as stream:
