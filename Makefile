@@ -1,0 +1,50 @@
+# Every command of the project; scripts/ holds what they do.
+
+PROFILE ?= small
+SCENARIO ?= lab
+# Further arguments for every ansible-playbook of `make up`, e.g. ARGS="-e network_plugin=flannel"
+ARGS ?=
+
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help up down clean test lint unit contract molecule docs
+
+help: ## Show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+up: ## Make bundle, hosts and platform on this machine (PROFILE=small or ha)
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/lab up --profile $(PROFILE) -- $(ARGS)
+
+down: ## Remove what `make up` made; the caches stay
+	@scripts/bootstrap
+	@$(PYTHON) scripts/lab down
+
+clean: ## Remove that and the caches
+	@scripts/bootstrap
+	@$(PYTHON) scripts/lab clean
+
+test: ## Run everything that CI runs
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/check all
+
+lint: ## Check style, types, documentation and the built collection
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check lint
+
+unit: ## Run the unit tests
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check unit
+
+contract: ## Run the bundle and registry modules against servers that imitate the publishers
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check contract
+
+molecule: ## Run one scenario (SCENARIO=lab)
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/check molecule/$(SCENARIO)
+
+docs: ## Write the generated parts of the documentation
+	@scripts/bootstrap
+	@$(PYTHON) scripts/render_docs.py
