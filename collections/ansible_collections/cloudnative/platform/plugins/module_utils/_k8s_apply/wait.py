@@ -62,10 +62,8 @@ class Waiter:
                     return [self._explain(target, body, verdict) for target, body, verdict in failed]
                 waiting = [entry for entry in judged if entry[2].state is State.WAITING]
                 if waiting and time.monotonic() - started >= timeout:
-                    return [
-                        f"not ready{f' after {timeout:.0f} s' if timeout else ''}: {self._explain(target, body, verdict)}"
-                        for target, body, verdict in waiting
-                    ]
+                    late = f"not ready after {timeout:.0f} s" if timeout else "not ready"
+                    return [f"{late}: {self._explain(target, body, verdict)}" for target, body, verdict in waiting]
                 left = [target for target, _body, _verdict in waiting]
                 if left:
                     time.sleep(INTERVAL)
