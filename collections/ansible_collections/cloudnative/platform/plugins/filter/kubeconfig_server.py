@@ -53,7 +53,7 @@ def kubeconfig_server(kubeconfig: t.Any, server: str) -> dict[str, t.Any]:
         content = yaml.safe_load(kubeconfig) if isinstance(kubeconfig, str) else kubeconfig
         return with_server(content, str(server))
     except yaml.YAMLError:
-        # The error of the parser quotes the document, and with it the key: Ansible must not see it, not even as the cause.
+        # The error of the parser quotes the document, and with it the key; Ansible would show it as the cause.
         raise AnsibleFilterError("kubeconfig_server: the kubeconfig is not valid YAML") from None
     except KubeconfigError as error:
         raise AnsibleFilterError(f"kubeconfig_server: {error}") from error
