@@ -118,6 +118,17 @@ def is_container() -> bool:
     return os.path.exists("/run/systemd/container")
 
 
+def may_lower_oom_score(status: str) -> bool:
+    """Say whether processes may be protected from the out-of-memory killer, from the text of /proc/self/status.
+
+    That takes CAP_SYS_RESOURCE (bit 24, capabilities(7)), which hosts that are containers may lack even as root.
+    """
+    for line in status.splitlines():
+        if line.startswith("CapBnd:"):
+            return bool(int(line.split()[1], 16) >> 24 & 1)
+    return True
+
+
 def gather() -> dict[str, t.Any]:
     release = parse_os_release(read_text("/etc/os-release") or read_text("/usr/lib/os-release"))
     kernel = platform.release()
@@ -133,6 +144,7 @@ def gather() -> dict[str, t.Any]:
         "machine_id": read_text("/etc/machine-id").strip(),
         "memory_mb": memory_mb(read_text("/proc/meminfo")),
         "nftables": has_nftables(kernel),
+        "oom_score_lowerable": may_lower_oom_score(read_text("/proc/self/status")),
         "os_family": os_family(release),
         "os_id": release.get("ID", "unknown"),
         "os_version": release.get("VERSION_ID", ""),

@@ -179,6 +179,10 @@ ansible_facts:
           description: Whether the kernel has the nftables that kube-proxy needs (Linux 5.13 or later).
           type: bool
           returned: always
+        oom_score_lowerable:
+          description: Whether processes may be protected from the out-of-memory killer, which takes CAP_SYS_RESOURCE.
+          type: bool
+          returned: always
         os_family:
           description: V(debian), V(redhat), V(suse) and the like.
           type: str

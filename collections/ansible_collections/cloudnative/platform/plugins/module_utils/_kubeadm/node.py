@@ -11,7 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
+import re
 import ssl
 import subprocess
 import tempfile
@@ -175,11 +175,23 @@ def observe_settled(node: dict[str, t.Any]) -> dict[str, t.Any]:
     return observed
 
 
-def diagnosis(lines: int = 15) -> str:
+def telling_lines(journal: str, count: int) -> list[str]:
+    """Return the last *count* messages of a journal that differ in more than their numbers, oldest first."""
+    telling: dict[str, str] = {}
+    for line in reversed(journal.splitlines()):
+        message = line.split("] ", 1)[-1]  # klog: severity, time, process and source come first
+        telling.setdefault(re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "", message)[:120], message[:400])
+        if len(telling) == count:
+            break
+    return list(reversed(list(telling.values())))
+
+
+def diagnosis() -> str:
     """Return what a person would look at next: the kubelet's last messages and the containers that are not running."""
-    _status, journal, _error = run(["journalctl", "-u", "kubelet", "-n", str(lines), "--no-pager", "-o", "cat"])
+    _status, journal, _error = run(["journalctl", "-u", "kubelet", "-n", "2000", "--no-pager", "-o", "cat"])
     _status, containers, _error = run(["crictl", "ps", "-a", "--state=Exited", "-o", "table"])
-    return f"last messages of the kubelet:\n{journal.strip()}\nexited containers:\n{containers.strip()}"
+    messages = "\n".join(telling_lines(journal, 12))
+    return f"last messages of the kubelet:\n{messages}\nexited containers:\n{containers.strip()}"
 
 
 def kubeadm(arguments: list[str], configuration: str, log_name: str, timeout: float) -> None:
@@ -224,11 +236,3 @@ def wait_for_member(node: dict[str, t.Any], timeout: float) -> dict[str, t.Any]:
                 f"node {node['name']} did not become a member within {timeout:.0f} s: {missing}\n{diagnosis()}"
             )
         time.sleep(1)
-
-
-def resolves(name: str) -> str:
-    """Return the address a name resolves to on this host, or an empty string."""
-    try:
-        return socket.gethostbyname(name)
-    except OSError:
-        return ""

@@ -76,7 +76,10 @@ def choose_anchor(nodes: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     its control planes is healthy, because to initialise another one would abandon its data.
     """
     if not nodes:
-        raise NodeStateError("there is no control plane: put at least one host into the group of control planes")
+        raise NodeStateError(
+            "no control plane came this far in the run: look at what failed on them above, and do not take them away "
+            "with --limit"
+        )
     for node in nodes:
         if node["phase"] == "member":
             return {"name": node["name"], "initialise": False}

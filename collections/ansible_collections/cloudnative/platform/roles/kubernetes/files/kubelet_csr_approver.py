@@ -81,6 +81,10 @@ def parse_request(text: str) -> dict[str, t.Any]:
     }
 
 
+class Conflict(OSError):
+    """Somebody else has changed the object since it was read."""
+
+
 class Api:
     """The Kubernetes API with the credentials of a kubeconfig."""
 
@@ -109,7 +113,8 @@ class Api:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         answer = connection.getresponse()
         if answer.status >= 300:
-            raise OSError(f"{method} {path}: {answer.status} {answer.read().decode(errors='replace')[:300]}")
+            failure = Conflict if answer.status == 409 else OSError
+            raise failure(f"{method} {path}: {answer.status} {answer.read().decode(errors='replace')[:300]}")
         return answer
 
     def watch(self) -> t.Iterator[dict[str, t.Any]]:
@@ -163,7 +168,10 @@ def main() -> int:
                 if reason:
                     print(f"{name} not approved: {reason}", flush=True)
                     continue
-                api.approve(request)
+                try:
+                    api.approve(request)
+                except Conflict:
+                    continue  # the approver of another control plane was faster
                 print(f"{name} approved for {request['spec']['username']}", flush=True)
         except (OSError, http.client.HTTPException, ValueError, subprocess.CalledProcessError) as error:
             print(f"waiting for the API: {error}", flush=True)

@@ -80,7 +80,7 @@ def test_choose_anchor(nodes, anchor):
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([], "no control plane"),
+        ([], "no control plane came this far"),
         ([node("cp1", "unready", True), node("cp2", "unready", True)], "none of its control planes is healthy"),
         ([node("cp1", "unready", True), node("cp2", "partial", True)], "would abandon its data"),
     ],
