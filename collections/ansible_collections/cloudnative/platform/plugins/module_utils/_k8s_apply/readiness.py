@@ -191,7 +191,7 @@ def _container_problem(entry: Object) -> list[str]:
     elif ended and ended.get("exitCode"):
         text = f"container {entry['name']} ended with exit code {ended['exitCode']}"
         last = ended
-    elif state.get("running") and not entry.get("ready", True):
+    elif "running" in state and not entry.get("ready", True):
         text = f"container {entry['name']} runs but is not ready"
     if text and last.get("message"):
         text += f"; its last words: {last['message'].strip().splitlines()[-1]}"
