@@ -18,7 +18,13 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ADMIN_UNIT_DIR = "/etc/systemd/system"
-UNIT_DIRS = (ADMIN_UNIT_DIR, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
+UNIT_DIRS = (
+    ADMIN_UNIT_DIR,
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
 PROPERTIES = (
     "LoadState",
     "ActiveState",

@@ -91,7 +91,10 @@ def test_nftables_needs_a_kernel_that_kube_proxy_can_use():
     assert has_nftables("5.10.0-32-amd64") is False
 
 
-@pytest.mark.parametrize(("answer", "container", "expected"), [(0, False, True), (0, True, True), (5, False, False), (5, True, None), (-1, False, None)])
+@pytest.mark.parametrize(
+    ("answer", "container", "expected"),
+    [(0, False, True), (0, True, True), (5, False, False), (5, True, None), (-1, False, None)],
+)
 def test_time_synchronised(monkeypatch, answer, container, expected):
     class Libc:
         def adjtimex(self, _buffer):
