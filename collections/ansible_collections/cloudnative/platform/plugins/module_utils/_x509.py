@@ -172,6 +172,6 @@ def leaf_extensions(names: t.Sequence[str], usages: t.Sequence[str]) -> str:
         "keyUsage = critical, digitalSignature\n"
         f"extendedKeyUsage = {', '.join(USAGES[usage] for usage in usages)}\n"
         "subjectKeyIdentifier = hash\n"
-        "authorityKeyIdentifier = keyid\n"
+        "authorityKeyIdentifier = keyid, issuer\n"
         f"subjectAltName = {alternatives}\n"
     )

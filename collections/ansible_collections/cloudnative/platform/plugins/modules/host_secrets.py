@@ -139,6 +139,7 @@ import string
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
     HostFileError,
     Wanted,

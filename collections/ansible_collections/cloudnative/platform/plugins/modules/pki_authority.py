@@ -133,6 +133,7 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
     HostFileError,
     Wanted,

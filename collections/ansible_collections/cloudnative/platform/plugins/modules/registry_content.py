@@ -140,6 +140,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry import (
     Registry,
     RegistryError,
