@@ -15,35 +15,35 @@ help: ## Show this
 
 up: ## Make bundle, hosts and platform on this machine (PROFILE=small or ha)
 	@scripts/bootstrap --lab
-	@$(PYTHON) scripts/lab up --profile $(PROFILE) -- $(ARGS)
+	@$(PYTHON) scripts/lab.py up --profile $(PROFILE) -- $(ARGS)
 
 down: ## Remove what `make up` made; the caches stay
 	@scripts/bootstrap
-	@$(PYTHON) scripts/lab down
+	@$(PYTHON) scripts/lab.py down
 
 clean: ## Remove that and the caches
 	@scripts/bootstrap
-	@$(PYTHON) scripts/lab clean
+	@$(PYTHON) scripts/lab.py clean
 
 test: ## Run everything that CI runs
 	@scripts/bootstrap --lab
-	@$(PYTHON) scripts/check all
+	@$(PYTHON) scripts/check.py all
 
 lint: ## Check style, types, documentation and the built collection
 	@scripts/bootstrap
-	@$(PYTHON) scripts/check lint
+	@$(PYTHON) scripts/check.py lint
 
 unit: ## Run the unit tests
 	@scripts/bootstrap
-	@$(PYTHON) scripts/check unit
+	@$(PYTHON) scripts/check.py unit
 
 contract: ## Run the bundle and registry modules against servers that imitate the publishers
 	@scripts/bootstrap
-	@$(PYTHON) scripts/check contract
+	@$(PYTHON) scripts/check.py contract
 
 molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab
-	@$(PYTHON) scripts/check molecule/$(SCENARIO)
+	@$(PYTHON) scripts/check.py molecule/$(SCENARIO)
 
 docs: ## Write the generated parts of the documentation
 	@scripts/bootstrap

@@ -6,6 +6,7 @@ import configparser
 import json
 import pathlib
 import shutil
+from collections.abc import Sequence
 
 from lab_run import Failed, Phase
 
@@ -43,7 +44,7 @@ def read_hosts(inventory: pathlib.Path) -> dict[str, tuple[str, list[str]]]:
     """Host -> (address, groups)."""
     parser = configparser.ConfigParser(allow_no_value=True, delimiters=("\0",), default_section="")
     parser.read_string("[ungrouped]\n" + inventory.read_text())
-    hosts = {}
+    hosts: dict[str, tuple[str, list[str]]] = {}
     for line in parser["ungrouped"]:
         name, _, rest = line.partition(" ")
         hosts[name] = (rest.split("ansible_host=")[1].split()[0], [])
@@ -53,7 +54,7 @@ def read_hosts(inventory: pathlib.Path) -> dict[str, tuple[str, list[str]]]:
     return hosts
 
 
-def table(rows: list[tuple[str, ...]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 

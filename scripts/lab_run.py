@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -35,7 +36,7 @@ def play(
     name: str,
     playbook: str,
     logs: pathlib.Path,
-    variables: dict[str, object],
+    variables: Mapping[str, object],
     arguments: list[str],
     progress: str | None = None,
 ) -> Phase:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Brings the platform up on hosts on this machine, and takes it away again: `make up`, `make down`, `make clean`."""
 
 from __future__ import annotations
