@@ -197,7 +197,7 @@ class Kitchen:
             else:
                 content, packages = self._image(component, paths)
                 files = []
-        origin = "source" if component.go_directories() else "debian"
+        origin = "debian" if packages and not component.go_directories() else "source"
         packages += self._build_packages(source.get("build_packages", []))
         return Made(origin, content, files, sums, packages, [modules[key] for key in sorted(modules)])
 
