@@ -164,7 +164,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._registry_see
 )
 
 # Garbage collection stops the writable side of a registry for a while; an upload waits for it rather than fails.
-ATTEMPTS = 9
+ATTEMPTS = 7
 
 
 class RegistryContent:
