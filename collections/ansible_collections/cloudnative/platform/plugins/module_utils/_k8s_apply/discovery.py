@@ -23,8 +23,31 @@ ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,a
 CRD_GROUP = "apiextensions.k8s.io"
 
 # Groups that every cluster serves: a kind that is missing here is a mistake, not something yet to be installed.
-_BUILT_IN_SUFFIX = ".k8s.io"
-_BUILT_IN = frozenset({"", "apps", "autoscaling", "batch", "policy"})
+# Not by the suffix .k8s.io: the Gateway API, snapshots and metrics have it too, and come later or never.
+_BUILT_IN = frozenset(
+    {
+        "",
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "authentication.k8s.io",
+        "authorization.k8s.io",
+        "autoscaling",
+        "batch",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+    }
+)
 
 
 class Resource(t.NamedTuple):
@@ -86,8 +109,7 @@ def from_crds(definitions: t.Iterable[Definition]) -> Catalog:
 
 
 def is_built_in(api_version: str) -> bool:
-    group = group_of(api_version)
-    return group in _BUILT_IN or group.endswith(_BUILT_IN_SUFFIX)
+    return group_of(api_version) in _BUILT_IN
 
 
 def unknown_kind(definition: Definition, catalog: Catalog) -> str:

@@ -15,7 +15,12 @@ import typing as t
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import readiness
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.readiness import Object, Readiness, State
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, ClientError, Cluster
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
+    ApiError,
+    ClientError,
+    Cluster,
+    Unreachable,
+)
 
 INTERVAL = 0.5
 _WITH_PODS = frozenset({"Deployment", "DaemonSet", "StatefulSet", "Job"})
@@ -55,8 +60,7 @@ class Waiter:
         started = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(self.workers) as pool:
             while left:
-                bodies = list(pool.map(self._read, left))
-                judged = [(target, body, target.judge(body)) for target, body in zip(left, bodies)]
+                judged = [(target, *found) for target, found in zip(left, pool.map(self._look, left))]
                 failed = [entry for entry in judged if entry[2].state is State.FAILED]
                 if failed:
                     return [self._explain(target, body, verdict) for target, body, verdict in failed]
@@ -69,13 +73,18 @@ class Waiter:
                     time.sleep(INTERVAL)
         return []
 
-    def _read(self, target: Target) -> Object | None:
+    def _look(self, target: Target) -> tuple[Object | None, Readiness]:
         try:
-            return self.cluster.request("GET", target.resource.path(target.name, target.namespace))
+            body = self.cluster.request("GET", target.resource.path(target.name, target.namespace))
+        except Unreachable as e:  # an API server that restarts is part of many a rollout
+            return None, Readiness(State.WAITING, str(e))
         except ApiError as e:
-            if e.status == 404:
-                return None
-            raise
+            if e.status >= 500 or e.status == 429:
+                return None, Readiness(State.WAITING, str(e))
+            if e.status != 404:
+                raise
+            body = None
+        return body, target.judge(body)
 
     def _explain(self, target: Target, body: Object | None, verdict: Readiness) -> str:
         text = f"{target.label}: {verdict.message}"

@@ -191,7 +191,13 @@ def test_unknown_kind_says_what_would_be_right(api_version, kind, words):
 
 @pytest.mark.parametrize(
     ("api_version", "built_in"),
-    [("v1", True), ("apps/v1", True), ("networking.k8s.io/v1", True), ("crd.projectcalico.org/v1", False)],
+    [
+        ("v1", True),
+        ("apps/v1", True),
+        ("networking.k8s.io/v1", True),
+        ("crd.projectcalico.org/v1", False),
+        ("gateway.networking.k8s.io/v1", False),
+    ],
 )
 def test_is_built_in(api_version, built_in):
     assert discovery.is_built_in(api_version) is built_in

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import wait
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.readiness import (
     State,
     daemon_set,
@@ -14,6 +16,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.re
     pod_problems,
     readiness,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, Unreachable
 
 
 def body(spec=None, status=None, generation=1, **metadata):
@@ -187,3 +191,64 @@ def test_event_lines_are_the_latest_warnings_once():
 
     events = [event(4, "d"), event(1, "a"), event(3, "a"), event(2, "b"), event(5, "fine", "Normal"), event(0, "z")]
     assert event_lines(events) == ["Pod p: Failed: b", "Pod p: Failed: a", "Pod p: Failed: d"]
+
+
+class Api:
+    """Answers what it is told to, one after the other, and then the last one forever."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def request(self, method, path, query=None):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+NODE = Target(Resource("", "v1", "nodes", "Node", False), "n1", None)
+READY = body(status=conditions(("Ready", "True")))
+NOT_READY = body(status=conditions(("Ready", "False", "NoCNI")))
+
+
+def refused(status):
+    return ApiError(status, "Reason", "because", "GET", "/api/v1/nodes/n1")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [READY],
+        [NOT_READY, READY],
+        [refused(404), READY],
+        [refused(503), READY],
+        [Unreachable("https://api", "restarts"), READY],
+    ],
+)
+def test_wait_ends_well(monkeypatch, answers):
+    monkeypatch.setattr(wait, "INTERVAL", 0)
+    assert wait.Waiter(Api(*answers)).wait([NODE], 5) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (NOT_READY, "Node n1: not Ready (NoCNI)"),
+        (refused(404), "Node n1: it is not there"),
+        (refused(500), "Node n1: get nodes n1 failed (500 Reason): because"),
+        (Unreachable("https://api", "gone"), "Node n1: the Kubernetes API at https://api can't be reached: gone"),
+    ],
+)
+def test_wait_ends_late(monkeypatch, answer, problem):
+    monkeypatch.setattr(wait, "INTERVAL", 0.01)
+    assert wait.Waiter(Api(answer)).wait([NODE], 0.05) == [f"not ready after 0 s: {problem}"]
+    assert wait.Waiter(Api(answer)).wait([NODE], 0) == [f"not ready: {problem}"]
+
+
+def test_wait_does_not_wait_for_what_will_not_come():
+    stuck = Target(Resource("apps", "v1", "deployments", "Deployment", True), "web", None)
+    assert wait.Waiter(Api(body({"replicas": 1}, STUCK))).wait([stuck], 60) == [
+        "Deployment web: the rollout made no progress (ProgressDeadlineExceeded: too slow)"
+    ]
+    with pytest.raises(ApiError, match="not allowed"):
+        wait.Waiter(Api(refused(403))).wait([NODE], 60)
