@@ -22,7 +22,9 @@ def load(path: pathlib.Path):
 
 
 def options(role: str) -> dict:
-    return load(COLLECTION / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
+    return (
+        load(COLLECTION / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
+    )
 
 
 def defaults(role: str) -> dict:
