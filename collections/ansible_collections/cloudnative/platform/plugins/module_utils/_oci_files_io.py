@@ -140,12 +140,9 @@ class Source:
         endpoints = in_turn(registry["endpoints"], hostname)
         if not endpoints:
             raise OciFilesError("registry.endpoints is empty; give at least one, for example https://10.0.0.5:5000")
-        # With another endpoint to turn to, a broken one isn't worth a long wait.
-        options = {"connect_timeout": 5, "attempts": 2 if len(endpoints) > 1 else 5}
-        self._registries = [
-            Registry(endpoint, registry["ca_pem"], registry["username"], registry["password"], **options)
-            for endpoint in endpoints
-        ]
+        self._endpoints = endpoints
+        self._settings = registry
+        self._registries: list[Registry] = []
         self._unreachable: set[str] = set()
         self._lock = threading.Lock()
         self.warnings: list[str] = []
@@ -160,6 +157,25 @@ class Source:
         what = f"{file.name} of {file.ref} (sha256:{file.sha256})"
         return self._first(what, lambda r: r.download_blob(repository, f"sha256:{file.sha256}", to))
 
+    def _opened(self) -> list[Registry]:
+        """The endpoints, made when they are needed first: a run that downloads nothing needs none of it to be right."""
+        with self._lock:
+            if not self._registries:
+                # With another endpoint to turn to, a broken one isn't worth a long wait.
+                attempts = 2 if len(self._endpoints) > 1 else 5
+                self._registries = [
+                    Registry(
+                        endpoint,
+                        self._settings["ca_pem"],
+                        self._settings["username"],
+                        self._settings["password"],
+                        connect_timeout=5,
+                        attempts=attempts,
+                    )
+                    for endpoint in self._endpoints
+                ]
+            return self._registries
+
     def close(self) -> None:
         for registry in self._registries:
             registry.close()
@@ -168,7 +184,7 @@ class Source:
         """The answer of the first endpoint that has a good one."""
         reasons = []
         corrupted = False
-        for registry in sorted(self._registries, key=lambda r: r.endpoint in self._unreachable):
+        for registry in sorted(self._opened(), key=lambda r: r.endpoint in self._unreachable):
             try:
                 answer = read(registry)
             except RegistryError as e:

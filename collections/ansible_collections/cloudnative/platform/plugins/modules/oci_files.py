@@ -273,7 +273,7 @@ class Run:
             return files
         try:
             resolved = self.installer.resolve(unknown)
-        except OciFilesError as e:
+        except (OciFilesError, RegistryError) as e:
             if not self.module.check_mode:
                 raise
             # The registry may be one of the things that the same run would make.
