@@ -46,7 +46,7 @@ class Rules:
     worker_group: str = "kube_node"
     registry_group: str = "registry"
     supported_versions: tuple[str, ...] = ()
-    network_plugins: tuple[str, ...] = ("calico", "flannel")
+    network_plugins: tuple[str, ...] = ("calico", "flannel", "none")
     architectures: tuple[str, ...] = ("amd64", "arm64")
     known_variables: frozenset[str] = frozenset()
     variable_prefixes: tuple[str, ...] = ()

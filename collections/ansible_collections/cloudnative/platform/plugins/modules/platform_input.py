@@ -105,7 +105,7 @@ options:
     description: Network plugins that can be installed.
     type: list
     elements: str
-    default: [calico, flannel]
+    default: [calico, flannel, none]
   architectures:
     description: Architectures that hosts may have.
     type: list
@@ -232,7 +232,7 @@ def main() -> None:
             "known_variables": {"type": "list", "elements": "str", "default": []},
             "roles_path": {"type": "path"},
             "supported_versions": {"type": "list", "elements": "str", "default": []},
-            "network_plugins": {"type": "list", "elements": "str", "default": ["calico", "flannel"]},
+            "network_plugins": {"type": "list", "elements": "str", "default": ["calico", "flannel", "none"]},
             "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
             "control_plane_group": {"type": "str", "default": "kube_control_plane"},
             "worker_group": {"type": "str", "default": "kube_node"},

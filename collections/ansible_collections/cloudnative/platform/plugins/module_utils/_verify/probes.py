@@ -31,7 +31,7 @@ ATTEMPTS = 5
 DIAL_TIMEOUT = 15.0
 # How long a policy may take until it is enforced on the server's node.
 POLICY_TIMEOUT = 15.0
-REMOVAL_TIMEOUT = 60.0
+REMOVAL_TIMEOUT = 120.0
 
 
 class ProbeError(Exception):

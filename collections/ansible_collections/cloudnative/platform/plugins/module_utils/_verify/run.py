@@ -67,7 +67,7 @@ def timed(name: str, check: Check) -> Result:
     start = time.monotonic()
     try:
         result = check()
-    except (ClientError, OSError) as error:
+    except (ClientError, ProbeError, OSError) as error:
         result = Result(name, FAILED, str(error))
     except Exception as error:  # a check that breaks has failed, and the others still count
         result = Result(name, FAILED, f"the check itself broke: {type(error).__name__}: {error}")
