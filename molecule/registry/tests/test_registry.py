@@ -130,8 +130,9 @@ def test_only_what_is_meant_to_listens(host):
 
 @pytest.mark.parametrize("port", [5001, 5444])
 def test_health_and_metrics(host, port):
-    assert host.check_output("curl -sf http://127.0.0.1:%d/debug/health", port).strip() == "{}"
-    assert "registry_" in host.check_output("curl -sf http://127.0.0.1:%d/metrics", port)
+    address = f"http://127.0.0.1:{port}"
+    assert host.check_output(f"curl -sf {address}/debug/health").strip() == "{}"
+    assert "go_goroutines" in host.check_output(f"curl -sf {address}/metrics")
 
 
 @pytest.mark.parametrize(
