@@ -8,6 +8,7 @@ import json
 
 import pytest
 import yaml
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents
 
 CLUSTER = {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import state
 
 CONTROL_PLANE_FILES = [
