@@ -8,7 +8,7 @@ ARGS ?=
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean test lint unit contract molecule docs
+.PHONY: help up down clean test lint unit contract molecule bench docs
 
 help: ## Show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,10 @@ contract: ## Run the bundle and registry modules against servers that imitate th
 molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/check.py molecule/$(SCENARIO)
+
+bench: ## Measure installation, re-run and module calls
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/bench.py $(ARGS)
 
 docs: ## Write the generated parts of the documentation
 	@scripts/bootstrap

@@ -43,9 +43,10 @@ def build_and_install() -> int:
         _run("ansible-galaxy", "collection", "build", "--output-path", str(target), cwd=COLLECTION)
         archive = next(target.glob("*.tar.gz"))
         path = target / "collections"
-        _run("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "-p", str(path), str(archive))
         installed = path / "ansible_collections" / "cloudnative" / "platform"
         env = {"ANSIBLE_COLLECTIONS_PATH": str(path)}
+        install = ("collection", "install", "--offline", "--no-deps", "-p", str(path), str(archive))
+        _run("ansible-galaxy", *install, env=env)
         modules = sorted(f.stem for f in (COLLECTION / "plugins" / "modules").glob("*.py") if f.stem != "__init__")
         names = [f"{NAME}.{module}" for module in modules]
         documented = json.loads(_run("ansible-doc", "--json", "--type", "module", *names, env=env))

@@ -11,8 +11,8 @@ HERE = pathlib.Path(__file__).parent
 
 
 def parse(text: str) -> dict[str, str]:
-    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line]
-    return {name: identity for name, identity in lines}
+    """Name of a unit or container -> what identifies this one run of it."""
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line)
 
 
 def test_nothing_restarted(host):

@@ -124,7 +124,8 @@ def build(recipe: Recipe, mirror: str, cache_path: str, progress: t.Callable[[st
 def _mmdebstrap(command: list[str], progress: t.Callable[[str], None]) -> None:
     started = time.monotonic()
     tail: collections.deque[str] = collections.deque(maxlen=15)
-    with subprocess.Popen(
+    # run_command shows nothing until its end; this takes more than a minute.
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -136,8 +137,7 @@ def _mmdebstrap(command: list[str], progress: t.Callable[[str], None]) -> None:
         timer = threading.Timer(_BUILD_TIMEOUT, process.kill)
         timer.start()
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 tail.append(line.rstrip())
                 if line.startswith("I: "):
                     progress(f"lab image: {line[3:].strip()} ({time.monotonic() - started:.0f} s)")

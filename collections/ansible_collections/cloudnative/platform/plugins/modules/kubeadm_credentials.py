@@ -85,6 +85,7 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node
 
 TOKEN_SECONDS = 30 * 60

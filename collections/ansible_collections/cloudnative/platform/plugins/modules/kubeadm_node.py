@@ -235,6 +235,7 @@ import secrets
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node, state
 
 

@@ -123,6 +123,7 @@ options:
     type: path
 requirements:
   - podman 4.3 or newer
+  - PyYAML
   - mmdebstrap, when the root file system is not in the cache
 notes:
   - Must run as root on the machine that carries the hosts.
@@ -177,14 +178,21 @@ inventory:
 """
 
 import time
+import traceback
 import typing as t
 
-import yaml
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _lab_plan as lab_plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._lab_image import Recipe
 from ansible_collections.cloudnative.platform.plugins.module_utils._lab_podman import Machine
+
+try:
+    import yaml
+
+    YAML_IMPORT_ERROR = None
+except ImportError:
+    YAML_IMPORT_ERROR = traceback.format_exc()
 
 
 def _to_yaml(data: t.Any) -> str:
@@ -283,6 +291,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    if YAML_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_IMPORT_ERROR)
     try:
         result = run(module)
     except lab_plan.LabError as exc:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.cloudnative.platform.plugins.filter.host_failure import host_failure
 
 SEE = "See stdout/stderr for the exact error"

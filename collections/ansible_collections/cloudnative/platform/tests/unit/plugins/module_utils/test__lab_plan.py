@@ -236,7 +236,7 @@ def test_address_hosts(specs, known, expected):
 def test_address_hosts_says_when_the_subnet_is_full():
     specs = [{"name": f"h{number}"} for number in range(20)]
     assert len(address_hosts(specs, "10.99.0.0/27", {})) == 20
-    with pytest.raises(LabError, match="subnet 10.99.0.0/27 has no free address for host h20"):
+    with pytest.raises(LabError, match=r"subnet 10\.99\.0\.0/27 has no free address for host h20"):
         address_hosts([*specs, {"name": "h20"}], "10.99.0.0/27", {})
 
 
