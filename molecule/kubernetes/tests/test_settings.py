@@ -12,7 +12,9 @@ pytestmark = pytest.mark.groups("kube_control_plane", once=True)
 @pytest.fixture
 def get(host):
     def run(what):
-        return json.loads(host.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf get {what} --output json"))
+        return json.loads(
+            host.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf get {what} --output json")
+        )
 
     return run
 
