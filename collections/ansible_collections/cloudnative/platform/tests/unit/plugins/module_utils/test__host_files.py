@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -170,6 +171,20 @@ def test_a_failed_check_of_a_secret_file_tells_nothing_of_it(tmp_path):
     with pytest.raises(HostFileError) as failure:
         write(wanted(tmp_path / "f", validate="check %s", secret=True), Module(code=1))
     assert "top secret" not in str(failure.value)
+
+
+def test_a_bind_mount_is_written_in_place(tmp_path, monkeypatch):
+    (tmp_path / "f").write_text("old\n")
+    inode = (tmp_path / "f").stat().st_ino
+
+    def busy(*_args):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(os, "rename", busy)
+    write(wanted(tmp_path / "f"))
+    assert (tmp_path / "f").read_bytes() == b"new\n"
+    assert (tmp_path / "f").stat().st_ino == inode
+    assert os.listdir(tmp_path) == ["f"]
 
 
 def test_write_without_a_directory_names_it(tmp_path):

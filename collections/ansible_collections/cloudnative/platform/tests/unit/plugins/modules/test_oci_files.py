@@ -208,6 +208,10 @@ def test_unreachable_registry_is_no_error_of_check_mode(run, tmp_path):
     assert not (tmp_path / "state.json").exists()
 
 
+def test_a_prediction_of_installs_needs_no_registry_settings(run):
+    assert run(registry={"endpoints": ["https://192.0.2.1"], "ca_pem": "made later"}, check=True)["changed"]
+
+
 def test_absent(run, tmp_path):
     run()
     gone = run(state="absent")
