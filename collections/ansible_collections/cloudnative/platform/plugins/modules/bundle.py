@@ -163,7 +163,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import layout
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.builder import Builder, CacheLock
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.builder import (
+    Builder,
+    CacheLock,
+    Step,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import (
     BundleError,
     read_json,
@@ -172,6 +176,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.debian import Debian
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.golang import Go
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import Lock, parse
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.process import end_with_reader
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.progress import Progress
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.recipe import Kitchen
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.release import Releases
@@ -219,75 +224,94 @@ def make(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         if progress:
             progress.say(text)
 
-    kitchen = Kitchen(
-        lock,
-        cache,
-        Go(lock, params["source_path"], cache),
-        Releases(params["release_mirrors"], report),
-        Debian(lock.debian["suite"], architecture, cache, params["debian_mirror"], params["debian_security_mirror"]),
-        params["allow_unknown_digest"],
-    )
-    builder = Builder(kitchen, components, params["origins"], params["jobs"], params["build_jobs"], params["refresh"])
-    old = read_json(os.path.join(path, "bundle.json"))
-    steps, unobtainable = builder.plan()
-    missing = [step for step in steps if not step.record]
+    def builder() -> Builder:
+        kitchen = Kitchen(
+            lock,
+            cache,
+            Go(lock, params["source_path"], cache),
+            Releases(params["release_mirrors"], report),
+            Debian(
+                lock.debian["suite"], architecture, cache, params["debian_mirror"], params["debian_security_mirror"]
+            ),
+            params["allow_unknown_digest"],
+        )
+        return Builder(kitchen, components, params["origins"], params["jobs"], params["build_jobs"], params["refresh"])
+
     if check_mode:
-        for step in missing:
-            step.origins = builder.reachable_origins(step)
-    result: dict[str, t.Any] = {
-        "changed": bool(missing),
+        return {**predict(builder(), path), "messages": messages}
+    end_with_reader()
+    progress = Progress(params["progress_path"] or os.path.join(cache, "progress.log"), len(components))
+    try:
+        with CacheLock(cache, progress.say):
+            result = build(builder(), path, progress)
+    except BundleError as error:
+        progress.say(f"FAILED: {error}")
+        raise
+    finally:
+        progress.close()
+    return {**result, "messages": messages}
+
+
+def of_steps(steps: list[Step], unobtainable: list[dict[str, str]]) -> dict[str, t.Any]:
+    missing = [step for step in steps if not step.record]
+    return {
         "actions": [step.sentence() for step in missing],
         "missing": [
             {"name": step.component.name, "version": step.component.version, "origins": step.origins}
             for step in missing
         ],
         "unobtainable": unobtainable,
-        "messages": messages,
     }
-    if check_mode and missing:
-        result["diff"] = {
-            "before": summary(old),
-            "after": {
-                **{step.component.name: f"{step.component.version} from cache" for step in steps},
-                **{
-                    step.component.name: f"{step.component.version} from {' or '.join(step.origins)}"
-                    for step in missing
-                },
-            },
-        }
-        return result
-    if check_mode:
+
+
+def of_bundle(old: dict[str, t.Any] | None, bundle: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        "components": layout.components_map(bundle),
+        "unknown_digests": {
+            component["name"]: component["unknown_digests"]
+            for component in bundle["components"]
+            if "unknown_digests" in component
+        },
+        "diff": {"before": summary(old), "after": summary(bundle)},
+    }
+
+
+def predict(builder: Builder, path: str) -> dict[str, t.Any]:
+    """What a build would do."""
+    old = read_json(os.path.join(path, "bundle.json"))
+    steps, unobtainable = builder.plan()
+    missing = [step for step in steps if not step.record]
+    for step in missing:
+        step.origins = builder.reachable_origins(step)
+    result = of_steps(steps, unobtainable)
+    if not missing:
         bundle = builder.bundle({step.component.name: step.record or {} for step in steps}, unobtainable)
-        result["changed"] = old != bundle or bool(layout.verify(path)[0])
-    else:
-        with CacheLock(cache):
-            progress = Progress(params["progress_path"] or os.path.join(cache, "progress.log"), len(steps))
-            try:
-                space = builder.check_space(steps, path)
-                if space:
-                    progress.say(space)
-                records, failed = builder.make(steps, progress)
-                unobtainable += failed
-                bundle = builder.bundle(records, unobtainable)
-                changes = builder.assemble(path, records, bundle)
-                kitchen.blobs.remember()
-                progress.say(f"the bundle is complete: {path}")
-            except BundleError as error:
-                progress.say(f"FAILED: {error}")
-                raise
-            finally:
-                progress.close()
-        result["actions"] += changes
-        result["changed"] = bool(changes)
-        result["index_digest"] = "sha256:" + sha256_file(os.path.join(path, "index.json"))
-    result["components"] = layout.components_map(bundle)
-    result["unknown_digests"] = {
-        component["name"]: component["unknown_digests"]
-        for component in bundle["components"]
-        if "unknown_digests" in component
+        changed = old != bundle or bool(layout.verify(path)[0])
+        return {**result, **of_bundle(old, bundle), "changed": changed}
+    after = {
+        step.component.name: f"{step.component.version} from {' or '.join(step.origins) or 'the cache'}"
+        for step in steps
     }
-    result["diff"] = {"before": summary(old), "after": summary(bundle)}
-    return result
+    return {**result, "changed": True, "diff": {"before": summary(old), "after": after}}
+
+
+def build(builder: Builder, path: str, progress: Progress) -> dict[str, t.Any]:
+    old = read_json(os.path.join(path, "bundle.json"))
+    steps, unobtainable = builder.plan()
+    progress.total = len(steps)
+    result = of_steps(steps, unobtainable)
+    space = builder.check_space(steps, path)
+    if space:
+        progress.say(space)
+    records, failed = builder.make(steps, progress)
+    unobtainable += failed
+    bundle = builder.bundle(records, unobtainable)
+    changes = builder.assemble(path, records, bundle)
+    builder.kitchen.blobs.remember()
+    progress.say(f"the bundle is complete: {path}")
+    result["actions"] += changes
+    index_digest = "sha256:" + sha256_file(os.path.join(path, "index.json"))
+    return {**result, **of_bundle(old, bundle), "changed": bool(changes), "index_digest": index_digest}
 
 
 def main() -> None:

@@ -21,12 +21,13 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
     BundleError,
     DigestMismatch,
     canonical,
+    clock,
     human,
     read_json,
     sha256_bytes,
     write_atomic,
 )
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import ORIGINS, Component
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import HEX, ORIGINS, Component
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.progress import Progress
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.recipe import Kitchen
 
@@ -189,8 +190,8 @@ class Builder:
                 record = self._make(step.component, origin)
             except DigestMismatch as error:
                 # Content that isn't what it should be is a sign of an attack, not of bad weather.
-                failures[name] = str(error)
-                progress.fail(name, f"FAILED: {error}")
+                failures[name] = str(error).removeprefix(f"{name}: ")
+                progress.fail(name, f"FAILED: {failures[name]}")
                 return None
             except (BundleError, OSError) as error:
                 progress.fail(name, f"{origin} failed: {error}")
@@ -326,28 +327,49 @@ def _used_mb(path: str, enough: int) -> int:
 
 
 class CacheLock:
-    """One build at a time in one cache."""
+    """One build at a time in one cache: the next one waits, and then finds what the first has made."""
 
-    def __init__(self, cache: str) -> None:
+    def __init__(self, cache: str, say: t.Callable[[str], None], patience: float = 3600) -> None:
         os.makedirs(cache, exist_ok=True)
         self.path = os.path.join(cache, ".lock")
+        self.say = say
+        self.patience = patience
 
     def __enter__(self) -> CacheLock:
         self.stream = open(self.path, "a+", encoding="utf-8")
-        try:
-            fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + self.patience
+        said = False
+        while not self._taken():
             self.stream.seek(0)
-            owner = self.stream.read().strip()
-            self.stream.close()
-            raise BundleError(
-                f"{os.path.dirname(self.path)}: another build (process {owner}) is using this cache; wait for it"
-            ) from None
+            what = f"another build (process {self.stream.read().strip()}) is using this cache"
+            if time.monotonic() > deadline:
+                self.stream.close()
+                raise BundleError(f"{os.path.dirname(self.path)}: {what}, and has for {clock(self.patience)}")
+            if not said:
+                self.say(f"{what}: waiting for it")
+                said = True
+            time.sleep(0.2)
         self.stream.truncate(0)
         self.stream.write(str(os.getpid()))
         self.stream.flush()
-        shutil.rmtree(os.path.join(os.path.dirname(self.path), "tmp"), ignore_errors=True)
+        self._clean(os.path.dirname(self.path))
         return self
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @staticmethod
+    def _clean(cache: str) -> None:
+        """Remove what a killed run left half-made."""
+        shutil.rmtree(os.path.join(cache, "tmp"), ignore_errors=True)
+        blobs = os.path.join(cache, "blobs", "sha256")
+        for name in os.listdir(blobs) if os.path.isdir(blobs) else ():
+            if not HEX.match(name):
+                os.unlink(os.path.join(blobs, name))
 
     def __exit__(self, *_: t.Any) -> None:
         self.stream.close()

@@ -19,8 +19,8 @@ import tarfile
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import BundleError
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.golang import run
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.oci import Node, Tree
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.process import run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Debian's /bin, /sbin and /lib are links into /usr, but its packages still name files by both.

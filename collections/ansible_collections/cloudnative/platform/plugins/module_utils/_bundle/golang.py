@@ -23,6 +23,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
     sha256_file,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import Lock
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.process import run
 
 # The tool chain's wheel has these as plain data, so they lose their execute permission on the way.
 EXECUTABLES = ("bin", "pkg/tool")
@@ -43,25 +44,6 @@ def directory_sha256(path: str) -> str:
             full = os.path.join(base, name)
             sums[os.path.relpath(full, path)] = sha256_file(full)
     return sha256_bytes(canonical(sums))
-
-
-def run(command: list[str], log: str, **options: t.Any) -> str:
-    """Run a command, keep its output in a log file, fail with the last of its lines."""
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    with open(log, "ab") as stream:
-        stream.write((" ".join(command) + "\n").encode())
-        stream.flush()
-        result = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=stream, stdin=subprocess.DEVNULL, check=False, **options
-        )
-    if result.returncode != 0:
-        with open(log, "rb") as stream:
-            last = stream.read()[-4000:].decode(errors="replace").strip().splitlines()[-12:]
-        said = "\n  ".join(last)
-        raise BundleError(
-            f"{os.path.basename(command[0])} {command[1]}: exit code {result.returncode}\n  {said}\nlog: {log}"
-        )
-    return result.stdout.decode(errors="replace")
 
 
 class Go:

@@ -136,6 +136,13 @@ def _per_architecture(value: t.Any, architecture: str, where: str) -> t.Any:
     return value.get(architecture)
 
 
+def _sum(value: t.Any, where: str) -> str:
+    # One of nothing but decimal digits is a number to YAML unless it is quoted.
+    if not isinstance(value, str) or not HEX.match(value):
+        raise BundleError(f"lock: {where}: {value!r} is not a SHA-256 sum in hexadecimal; is it quoted?")
+    return value
+
+
 def _release(entry: dict[str, t.Any], architecture: str, where: str) -> dict[str, t.Any]:
     _known(entry, "release", where)
     result = dict(entry)
@@ -143,9 +150,7 @@ def _release(entry: dict[str, t.Any], architecture: str, where: str) -> dict[str
         raise BundleError(f"lock: {where}: needs url (with sha256) or image (with digest)")
     if "url" in entry:
         found = _per_architecture(entry.get("sha256"), architecture, f"{where}.sha256")
-        if found is not None and not HEX.match(str(found)):
-            raise BundleError(f"lock: {where}.sha256.{architecture}: {found!r} is not a SHA-256 sum in hexadecimal")
-        result["sha256"] = found
+        result["sha256"] = None if found is None else _sum(found, f"{where}.sha256.{architecture}")
     else:
         found = _per_architecture(entry.get("digest"), architecture, f"{where}.digest")
         if found is not None and not (str(found).startswith("sha256:") and HEX.match(str(found)[7:])):
@@ -170,7 +175,7 @@ def _source(entry: dict[str, t.Any], architecture: str, where: str, lock: dict[s
         if unknown:
             raise BundleError(f"lock: {where}.binaries: {unknown[0]} is none of go.{name}.binaries")
         wanted = [*part.get("binaries", ()), *part.get("module_files", {})]
-        sums.update({key: known[key] for key in wanted if key in known})
+        sums.update({key: _sum(known[key], f"go.{name}.sha256.{architecture}.{key}") for key in wanted if key in known})
         return {key: module["binaries"][key] for key in part.get("binaries", ())}
 
     if "go" in entry:

@@ -96,13 +96,23 @@ class Releases:
         return verdict[0]
 
     def _ask(self, base: str) -> str:
-        try:
-            open_url(base + "/", method="HEAD", timeout=self.answer_timeout, follow_redirects="none").close()
-        except urllib.error.HTTPError as error:
-            error.close()
-        except BROKEN as error:
-            return reason_of(error)
-        return ""
+        verdict = [f"no answer within {self.answer_timeout:g} s"]
+
+        def ask() -> None:
+            try:
+                open_url(base + "/", method="HEAD", timeout=self.answer_timeout, follow_redirects="none").close()
+                verdict[0] = ""
+            except urllib.error.HTTPError as error:
+                error.close()
+                verdict[0] = ""
+            except BROKEN as error:
+                verdict[0] = reason_of(error)
+
+        # A socket's timeout doesn't bound how long a name server takes; waiting for a thread does.
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(self.answer_timeout)
+        return verdict[0]
 
     def _require(self, url: str) -> None:
         reason = self.reachable(url)

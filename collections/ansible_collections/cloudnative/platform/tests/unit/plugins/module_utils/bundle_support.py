@@ -152,7 +152,7 @@ def make_lock(components: list[dict[str, t.Any]], **more: t.Any) -> lock_module.
     """A lock of these components, each completed by what a component must have."""
     complete = []
     for component in components:
-        base = {
+        base: dict[str, t.Any] = {
             "kind": "files",
             "version": "v1",
             "licence": "MIT",

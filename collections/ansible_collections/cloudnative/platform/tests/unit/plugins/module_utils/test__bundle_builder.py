@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import threading
 import time
 import types
 import typing as t
@@ -296,15 +297,30 @@ def test_a_full_disk_is_refused_before_anything_is_fetched(
     assert publisher.requests == []
 
 
-def test_one_build_at_a_time(tmp_path: pathlib.Path) -> None:
+def test_what_a_killed_run_left_is_removed(tmp_path: pathlib.Path) -> None:
+    left = [tmp_path / "tmp" / "x" / "kubelet", tmp_path / "blobs" / "sha256" / ".tmp-1-2"]
+    kept = tmp_path / "blobs" / "sha256" / support.sha256(b"")
+    for path in [*left, kept]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    with builder_module.CacheLock(str(tmp_path), print):
+        assert [path.exists() for path in left] == [False, False]
+        assert kept.exists()
+
+
+def test_a_second_build_waits_for_the_first(tmp_path: pathlib.Path) -> None:
+    said: list[str] = []
+    first = builder_module.CacheLock(str(tmp_path), said.append)
     with (
-        builder_module.CacheLock(str(tmp_path)),
-        pytest.raises(BundleError, match=f"another build \\(process {os.getpid()}\\) is using this cache"),
-        builder_module.CacheLock(str(tmp_path)),
+        first,
+        pytest.raises(BundleError, match=r"another build \(process \d+\) is using this cache, and has for 0:00"),
     ):
-        pass
-    with builder_module.CacheLock(str(tmp_path)):
-        pass
+        builder_module.CacheLock(str(tmp_path), said.append, patience=0.1).__enter__()
+    assert said == [f"another build (process {os.getpid()}) is using this cache: waiting for it"]
+    with first:
+        threading.Timer(0.3, first.stream.close).start()
+        with builder_module.CacheLock(str(tmp_path), said.append, patience=30):
+            assert len(said) == 2
 
 
 @pytest.mark.parametrize(

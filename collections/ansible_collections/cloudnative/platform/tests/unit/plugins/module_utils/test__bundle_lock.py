@@ -101,6 +101,8 @@ def change(path: str, value: t.Any) -> dict[str, t.Any]:
         ("components.0.colour", "red", "unknown key colour"),
         ("components.0.files", None, "files names what a component of kind files holds"),
         ("components.0.release.sha256.amd64", "abc", "is not a SHA-256 sum"),
+        ("components.0.release.sha256.amd64", 10**63, "is it quoted"),
+        ("go.kubernetes.sha256.amd64.kubeadm", 0, r"go.kubernetes.sha256.amd64.kubeadm: 0 is not a SHA-256 sum"),
         ("components.0.release.sha256", "abc", "must be a mapping of amd64 and arm64"),
         ("components.0.release.url", None, "needs url"),
         ("components.0.source.go", "kubernetse", "'kubernetse' is none of"),
