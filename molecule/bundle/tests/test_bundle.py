@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
@@ -128,6 +129,21 @@ def test_a_build_from_nothing_in_another_place_gives_the_same_bytes(
     assert sorted(made) == ["calico", "cni-plugins", "flannel"]
     for name, component in made.items():
         assert component == components()[name]
+
+
+def test_a_person_at_a_terminal_sees_progress(tmp_path: pathlib.Path) -> None:
+    master, terminal = pty.openpty()
+    words = command("build_bundle", bundle_path=tmp_path / "bundle", bundle_components=["calico"])
+    words += ["--extra-vars", json.dumps({"bundle_refresh": ["calico"], "bundle_origins": ["source"]})]
+    with subprocess.Popen(words, cwd=ROOT, env=ENVIRONMENT, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end, for a terminal
+            while data := os.read(master, 65536):
+                seen += data
+    assert process.returncode == 0
+    assert re.search(rb"bundle \d+:\d\d \[0/1\] calico: building from source", seen)
+    assert b"[1/1] the bundle is complete" in seen
 
 
 def descendants(pid: int) -> list[int]:

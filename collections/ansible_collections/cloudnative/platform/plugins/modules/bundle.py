@@ -177,7 +177,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.debia
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.golang import Go
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import Lock, parse
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.process import end_with_reader
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.progress import Progress
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.progress import (
+    Progress,
+    terminal_of_ansible,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.recipe import Kitchen
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.release import Releases
 
@@ -240,7 +243,8 @@ def make(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     if check_mode:
         return {**predict(builder(), path), "messages": messages}
     end_with_reader()
-    progress = Progress(params["progress_path"] or os.path.join(cache, "progress.log"), len(components))
+    log = params["progress_path"] or os.path.join(cache, "progress.log")
+    progress = Progress(log, len(components), terminal_of_ansible())
     try:
         with CacheLock(cache, progress.say):
             result = build(builder(), path, progress)

@@ -18,10 +18,38 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
 HEARTBEAT = 20.0
 
 
+def terminal_of_ansible(proc: str = "/proc") -> str | None:
+    """The terminal that the playbook of this module writes to; None in AWX, cron, CI and pipelines.
+
+    /dev/tty doesn't lead there: Ansible runs modules in a session of their own, which has no terminal.
+    """
+    pid, playbook = os.getpid(), ""
+    while pid > 1:
+        try:
+            with open(f"{proc}/{pid}/cmdline", "rb") as stream:
+                words = stream.read().decode(errors="replace").split("\0")
+            with open(f"{proc}/{pid}/stat", "rb") as stream:
+                # The name of the program, in parentheses, may hold anything.
+                above = int(stream.read().rpartition(b")")[2].split()[1])
+        except OSError:
+            return None
+        if any(os.path.basename(word) in ("ansible-playbook", "ansible") for word in words[:2]):
+            # A worker looks like the playbook that it was forked from; the last one up is the playbook itself.
+            playbook = str(pid)
+        elif playbook:
+            break
+        pid = above
+    try:
+        output = os.readlink(f"{proc}/{playbook}/fd/1") if playbook else ""
+    except OSError:
+        return None
+    return output if output.startswith(("/dev/pts/", "/dev/tty")) else None
+
+
 class Progress:
     """Ansible shows a module's output when it has ended; a build of minutes needs a way around that."""
 
-    def __init__(self, path: str, total: int, terminal: str = "/dev/tty", heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, path: str, total: int, terminal: str | None = None, heartbeat: float = HEARTBEAT) -> None:
         self.total = total
         self.done = 0
         self.begun = time.monotonic()
@@ -31,8 +59,9 @@ class Progress:
         self._heartbeat = heartbeat
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self._streams: list[t.TextIO] = [open(path, "w", encoding="utf-8", buffering=1)]  # noqa: SIM115 - see close
-        with suppress(OSError):  # AWX, cron and CI have no terminal
-            self._streams.append(open(terminal, "w", encoding="utf-8", buffering=1))  # noqa: SIM115 - see close
+        if terminal:
+            with suppress(OSError):
+                self._streams.append(open(terminal, "w", encoding="utf-8", buffering=1))  # noqa: SIM115 - see close
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
 

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import threading
-import time
 import types
 import typing as t
 
@@ -91,7 +90,7 @@ class Site:
         lock = support.make_lock(components)
         subject = self.builder(lock)
         steps, unobtainable = subject.plan()
-        progress = Progress(str(self.cache / "progress.log"), len(steps), terminal="/nonexistent/tty")
+        progress = Progress(str(self.cache / "progress.log"), len(steps))
         try:
             records, failed = subject.make(steps, progress)
         finally:
@@ -339,18 +338,3 @@ def test_the_cache_knows_what_decides_about_content(site: Site, change: dict[str
     locks = [support.make_lock([tool()]), support.make_lock([tool(**change)])]
     keys = [site.builder(lock).kitchen.key(lock.components[0], "release") for lock in locks]
     assert (keys[0] == keys[1]) is same
-
-
-def test_progress_says_what_is_running(tmp_path: pathlib.Path) -> None:
-    path, terminal = tmp_path / "progress.log", tmp_path / "tty"
-    terminal.write_text("")
-    progress = Progress(str(path), 2, terminal=str(terminal), heartbeat=0.05)
-    progress.start("kubelet", "building from source")
-    time.sleep(0.2)
-    progress.finish("kubelet", "v1 from source")
-    progress.close()
-    lines = path.read_text().splitlines()
-    assert lines[0] == "bundle 0:00 [0/2] kubelet: building from source"
-    assert any("... kubelet building from source 0:00" in line for line in lines)
-    assert lines[-1] == "bundle 0:00 [1/2] kubelet: v1 from source (0:00)"
-    assert terminal.read_text() == path.read_text()
