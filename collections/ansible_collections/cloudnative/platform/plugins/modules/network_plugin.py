@@ -121,7 +121,7 @@ options:
         default: vxlan
       mtu:
         description:
-          - MTU of the backend, V(0) to find it out.
+          - MTU of the hosts' network, from which that of pods follows (50 less with vxlan), V(0) to find it out.
         type: int
         default: 0
       nftables:
