@@ -72,7 +72,7 @@ class Server:
     """A process with a log, ended by its own handle."""
 
     def __init__(self, command: list[str], log: Path) -> None:
-        self.log = log
+        self.log, self.name = log, command[0]
         with log.open("w") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 
@@ -87,7 +87,7 @@ class Server:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
                     lines = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-                    pytest.fail(f"{self.process.args[0]} doesn't answer at {url}: {e}\n{lines}")
+                    pytest.fail(f"{self.name} doesn't answer at {url}: {e}\n{lines}")
                 time.sleep(0.2)
 
     def stop(self) -> None:
