@@ -64,13 +64,15 @@ def manifest(name: str) -> dict[str, t.Any]:
 
 
 @pytest.fixture
-def fresh_cache(tmp_path: pathlib.Path) -> pathlib.Path:
+def fresh_cache(tmp_path: pathlib.Path) -> t.Iterator[pathlib.Path]:
     """A cache that has nothing but what was downloaded: no component and no compiled package."""
     cache = tmp_path / "cache"
     (cache / "go").mkdir(parents=True)
     (cache / "go" / "mod").symlink_to(CACHE / "go" / "mod")
     (cache / "toolchain").symlink_to(CACHE / "toolchain")
-    return cache
+    yield cache
+    # What the compiler leaves is large, and pytest keeps directories.
+    shutil.rmtree(cache)
 
 
 @pytest.fixture
