@@ -37,6 +37,10 @@ unit: ## Run the unit tests
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py unit
 
+bundle: ## Make the bundle of all artifacts, or complete it
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/lab.py bundle
+
 contract: ## Run the bundle and registry modules against servers that imitate the publishers
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py contract
@@ -45,9 +49,9 @@ molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/check.py molecule/$(SCENARIO)
 
-bench: ## Measure installation, re-run and module calls
+bench: ## Measure what the README promises, on hosts of its own; writes bench/results.json
 	@scripts/bootstrap --lab
-	@$(PYTHON) scripts/bench.py $(ARGS)
+	@$(PYTHON) scripts/bench.py
 
 docs: ## Write the generated parts of the documentation
 	@scripts/bootstrap

@@ -45,19 +45,16 @@ def check_profile(profile: str) -> None:
         raise Failed(f"the lab was made with PROFILE={running}; run `make down` first, or `make up PROFILE={running}`")
 
 
+def bundle(extra: list[str]) -> Phase:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    variables = {"bundle_path": str(BUNDLE), "bundle_cache_path": str(CACHE)}
+    return play("bundle", "build_bundle.yml", LOGS, variables, extra, progress="bundle_progress_path")
+
+
 def up(profile: str, extra: list[str]) -> list[Phase]:
     check_profile(profile)
     LOGS.mkdir(parents=True, exist_ok=True)
-    phases = [
-        play(
-            "bundle",
-            "build_bundle.yml",
-            LOGS,
-            {"bundle_path": str(BUNDLE), "bundle_cache_path": str(CACHE)},
-            extra,
-            progress="bundle_progress_path",
-        )
-    ]
+    phases = [bundle(extra)]
     PROFILE.write_text(f"{profile}\n")
     hosts = {**lab_variables(), "lab_timeout": 180}
     phases.append(
@@ -109,6 +106,7 @@ def main() -> int:
     parser_up = commands.add_parser("up", help="make bundle, hosts and platform; verify them")
     parser_up.add_argument("--profile", default="small", help="which hosts: small or ha")
     parser_up.add_argument("extra", nargs="*", help="further arguments for every ansible-playbook, after --")
+    commands.add_parser("bundle", help="make the bundle only")
     commands.add_parser("down", help="remove the hosts and what `up` left in .lab")
     commands.add_parser("clean", help="remove the bundle and all caches too")
     arguments = parser.parse_args()
@@ -119,6 +117,8 @@ def main() -> int:
             started = time.monotonic()
             phases = up(arguments.profile, arguments.extra)
             print(lab_report.summary(ROOT, INVENTORY, BUNDLE, VERIFY, phases, time.monotonic() - started))
+        elif arguments.command == "bundle":
+            bundle([])
         elif arguments.command == "down":
             down(remove_image=False)
         else:

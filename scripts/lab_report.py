@@ -60,13 +60,11 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def verdict(directory: pathlib.Path) -> list[str]:
-    """The verification's own words, when it left a report."""
+    """What the verification found out, check by check."""
     lines = []
     for path in sorted(directory.glob("*.json")):
-        checks = json.loads(path.read_text()).get("checks", [])
-        passed = sum(check.get("status") == "passed" for check in checks)
-        lines.append(f"  {path.name}: {passed} of {len(checks)} checks passed")
-        lines += [f"    {check['status']}: {check['name']}" for check in checks if check.get("status") != "passed"]
+        results = json.loads(path.read_text())["results"]
+        lines += table([(result["name"], result["status"], result["message"]) for result in results])
     return lines
 
 

@@ -91,7 +91,7 @@ def test_audit_log_is_root_only(host):
 
 
 def pod(**security) -> str:
-    container = {"name": "c", "image": "registry.k8s.io/pause:3.10.2", "securityContext": security}
+    container = {"name": "c", "image": "registry.k8s.io/pause", "securityContext": security}
     return json.dumps(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "verify"}, "spec": {"containers": [container]}}
     )
