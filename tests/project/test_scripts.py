@@ -100,10 +100,15 @@ def test_summary_says_what_runs_where_and_what_is_missing(bundle, tmp_path):
     inventory.parent.mkdir(parents=True)
     inventory.write_text("cp1 ansible_host=10.0.0.1\n\n[kube_control_plane]\ncp1\n")
     phases = [Phase("bundle", 3.0, 0, []), Phase("platform", 61.2, 4, [("cp1", 17)])]
-    text = lab_report.summary(root, inventory, bundle, tmp_path / "none", phases, 64.2)
+    verified = tmp_path / ".lab/verify"
+    verified.mkdir()
+    results = [{"name": "nodes", "status": "ok", "message": "1 node Ready"}]
+    (verified / "cluster_verify.json").write_text(json.dumps({"passed": True, "results": results}))
+    text = lab_report.summary(root, inventory, bundle, verified, phases, 64.2)
     assert "cp1   10.0.0.1  kube_control_plane  17" in text
     assert "kubectl    v9.9.9   source  Apache-2.0" in text
     assert "platform  61.2     4" in text
+    assert "nodes  ok  1 node Ready" in text
     assert "helm: get.helm.sh does not answer" in text
 
 

@@ -123,6 +123,11 @@ def reached_at(realtime_us: int | None, monotonic_us: int, clock: Clock) -> int 
     return max(realtime_us, clock.realtime_us - (clock.monotonic_us - monotonic_us))
 
 
+def _when(event: str, values: dict[str, str], clock: Clock) -> int | None:
+    monotonic = values.get(f"{event}TimestampMonotonic", "0")
+    return reached_at(parse_timestamp(values.get(f"{event}Timestamp", "")), int(monotonic or 0), clock)
+
+
 def parse_show(text: str, names: t.Sequence[str], clock: Clock) -> dict[str, UnitState]:
     """Pure: output of `systemctl show` for `names`, in their order."""
     blocks = [block for block in text.strip().split("\n\n") if block.strip()]
@@ -132,11 +137,6 @@ def parse_show(text: str, names: t.Sequence[str], clock: Clock) -> dict[str, Uni
     states = {}
     for name, block in zip(names, blocks):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-
-        def when(event: str, values: dict[str, str] = values) -> int | None:
-            monotonic = values.get(f"{event}TimestampMonotonic", "0")
-            return reached_at(parse_timestamp(values.get(f"{event}Timestamp", "")), int(monotonic or 0), clock)
-
         oneshot = values.get("Type") == "oneshot" and values.get("RemainAfterExit") != "yes"
         states[name] = UnitState(
             name=name,
@@ -150,8 +150,8 @@ def parse_show(text: str, names: t.Sequence[str], clock: Clock) -> dict[str, Uni
             need_reload=values.get("NeedDaemonReload") == "yes",
             fragment=values.get("FragmentPath", ""),
             drop_ins=tuple(values.get("DropInPaths", "").split()),
-            started_us=None if oneshot else when("ActiveEnter"),
-            loaded_us=when("StateChange"),
+            started_us=None if oneshot else _when("ActiveEnter", values, clock),
+            loaded_us=_when("StateChange", values, clock),
         )
     return states
 

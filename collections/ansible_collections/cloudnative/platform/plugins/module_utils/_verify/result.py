@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass, field
+from xml.etree import ElementTree
 
 OK = "ok"
 FAILED = "failed"

@@ -149,7 +149,8 @@ def test_good_input_has_no_findings():
         # choices and names
         (
             {"network_plugin": "callico"},
-            "network_plugin 'callico': is not a known network plugin; did you mean calico? known: calico, flannel, none",
+            "network_plugin 'callico': is not a known network plugin; did you mean calico? "
+            "known: calico, flannel, none",
         ),
         ({"network_plugin": "x"}, "network_plugin 'x': is not a known network plugin; known: calico, flannel, none"),
         (

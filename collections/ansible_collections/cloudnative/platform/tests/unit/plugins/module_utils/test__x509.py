@@ -22,7 +22,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import 
 
 NOW = 1_800_000_000
 KEY = "-----BEGIN PUBLIC KEY-----\nkey\n-----END PUBLIC KEY-----"
-NAMES = ["10.0.0.5", "registry.example"]
+NAMES = ("10.0.0.5", "registry.example")
 
 
 def certificate(days=100, names=NAMES, issuer="CN=ca", key=KEY, authority=False, subject="CN=registry", begun=1):
