@@ -57,7 +57,10 @@ def wait_until(condition, timeout, what):
 
 def endpoint_answers(host):
     command = "curl --silent --fail --max-time 2 --cacert /etc/kubernetes/pki/ca.crt"
-    return host.run(f"{command} https://api.kubernetes.internal:8443/readyz").stdout == "ok"
+    try:
+        return host.run(f"{command} https://api.kubernetes.internal:8443/readyz").stdout == "ok"
+    except RuntimeError:  # ssh itself failed: the host is still booting
+        return False
 
 
 @pytest.fixture(scope="module")

@@ -281,9 +281,9 @@ class Machine:
         self.podman("exec", "--interactive", self.lab.container(host), "sh", "-c", script, stdin=f"{key}\n")
 
     def _remove_volumes(self, names: t.Iterable[str]) -> None:
-        existing = set(self.podman("volume", "ls", "-q", "--filter", f"label={LABEL}={self.lab.name}").split())
+        # Asked one by one: hosts are removed side by side, and podman's list fails when a volume goes while it is made.
         for name in names:
-            if name in existing:
+            if subprocess.run(["podman", "volume", "exists", name], check=False).returncode == 0:
                 self.podman("volume", "rm", "--force", name)
 
     # -- waiting ------------------------------------------------------------------------------------------------
