@@ -41,7 +41,7 @@ bundle: ## Make the bundle of all artifacts, or complete it
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/lab.py bundle
 
-contract: ## Run the bundle and registry modules against servers that imitate the publishers
+contract: ## Run modules against a real registry and a real API server out of the bundle
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py contract
 
