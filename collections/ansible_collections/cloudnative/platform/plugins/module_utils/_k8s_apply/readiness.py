@@ -67,6 +67,9 @@ def _deployment(body: Object) -> Readiness:
         return _waiting(f"{status['replicas'] - updated} old pods still running")
     if available < wanted:
         return _waiting(f"{available} of {wanted} pods available")
+    # Reported since Kubernetes 1.35; a rollout is over when nothing of it moves any more.
+    if status.get("terminatingReplicas"):
+        return _waiting(f"{status['terminatingReplicas']} old pods still ending")
     return READY
 
 
