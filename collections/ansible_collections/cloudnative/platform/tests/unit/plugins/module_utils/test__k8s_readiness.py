@@ -48,7 +48,7 @@ QUOTA = conditions(("ReplicaFailure", "True", "FailedCreate", "exceeded quota"))
         ("Deployment", body({"replicas": 2}, QUOTA), State.WAITING, "exceeded quota"),
         ("Deployment", body({"replicas": 2}, {**DONE, "replicas": 3}), State.WAITING, "1 old pods"),
         ("Deployment", body({"replicas": 2}, {**DONE, "availableReplicas": 1}), State.WAITING, "1 of 2 pods available"),
-        ("Deployment", body({"replicas": 2}, {**DONE, "terminatingReplicas": 1}), State.WAITING, "1 old pods still ending"),
+        ("Deployment", body({"replicas": 2}, {**DONE, "terminatingReplicas": 1}), State.WAITING, "1 old pods"),
         ("Deployment", body({"replicas": 2}, {**DONE, "terminatingReplicas": 0}), State.READY, ""),
         ("Deployment", body({"replicas": 2}, STUCK), State.FAILED, "too slow"),
         ("DaemonSet", body({}, DAEMONS), State.READY, ""),
