@@ -115,7 +115,7 @@ def ca_cert_hash() -> str:
 
 def make_token() -> str:
     """Make a bootstrap token in the cluster and return it."""
-    token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+    token = node.new_token()
     expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + TOKEN_SECONDS))
     manifest = documents.bootstrap_token_secret(token, expiration, "cloudnative.platform join")
     status, _output, error = node.kubectl(["create", "-f", "-"], stdin=json.dumps(manifest))

@@ -239,11 +239,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node, state
 
 
-def new_token() -> str:
-    """Return a bootstrap token in the form that Kubernetes wants."""
-    return f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
-
-
 class Node:
     """One host on its way into the cluster."""
 
@@ -275,7 +270,7 @@ class Node:
             key = self.params["encryption_key"] or base64.b64encode(secrets.token_bytes(32)).decode()
             node.write_private(documents.ENCRYPTION_FILE, documents.encryption_configuration("key1", key))
         ignore = state.ignored_checks(self.host(), observed["phase"])
-        configuration = documents.render(documents.init_documents(self.cluster, self.node, ignore, new_token()))
+        configuration = documents.render(documents.init_documents(self.cluster, self.node, ignore, node.new_token()))
         arguments = ["init", "--skip-token-print", "--skip-certificate-key-print"]
         node.kubeadm(arguments, configuration, "kubeadm-init", self.params["timeout"])
 
@@ -313,7 +308,7 @@ class Node:
         if step == "none" or self.module.check_mode:
             return self.result(observed, observed if step == "none" else dict(observed, phase="member"))
         if step == "start":
-            node.ensure_kubelet()
+            node.start_kubelet()
         elif step == "initialise":
             self.initialise(observed)
         else:

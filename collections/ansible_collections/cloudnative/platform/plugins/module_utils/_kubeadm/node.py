@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import ssl
 import subprocess
 import tempfile
@@ -118,6 +119,11 @@ def write_private(path: str, text: str) -> None:
         raise
 
 
+def new_token() -> str:
+    """Return a bootstrap token in the form that Kubernetes wants: six characters, a dot, sixteen characters."""
+    return f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+
+
 def _kubelet_active() -> bool:
     return run(["systemctl", "is-active", "--quiet", "kubelet.service"])[0] == 0
 
@@ -215,14 +221,11 @@ def kubeadm(arguments: list[str], configuration: str, log_name: str, timeout: fl
         raise NodeError(f"{failed}:\n{tail}\n{diagnosis()}")
 
 
-def ensure_kubelet() -> bool:
-    """Start the kubelet where it has its configuration but does not run; say whether it had to be started."""
-    if _kubelet_active():
-        return False
+def start_kubelet() -> None:
+    """Start the kubelet; nothing happens where it runs already."""
     status, _output, error = run(["systemctl", "start", "kubelet.service"])
     if status != 0:
         raise NodeError(f"the kubelet does not start: {error.strip()}\n{diagnosis()}")
-    return True
 
 
 def wait_for_member(node: dict[str, t.Any], timeout: float) -> dict[str, t.Any]:
