@@ -6,9 +6,9 @@
 
 """One module at a time changes a host.
 
-A run that is killed doesn't end what it started on the hosts: sshd closes the pipes of a command but sends no signal. The
-module goes on, and the next run would work beside it on the same files. So each module that changes a host holds a lock
-meanwhile. The kernel lets go of it however its holder ends: there is nothing to clean up and nothing that goes stale.
+A run that is killed doesn't end what it started on the hosts: sshd closes the pipes of a command but sends no signal.
+The module goes on, and the next run would work beside it on the same files. So each module that changes a host holds a
+lock meanwhile. The kernel lets go of it however its holder ends: there is nothing to clean up and nothing goes stale.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _acquire(descriptor: int, timeout: float) -> None:
             if time.monotonic() >= deadline:
                 other = os.pread(descriptor, 500, 0).decode(errors="replace").strip() or "another module"
                 raise HostLockError(
-                    f"an earlier run still works on this host ({other}); waited {timeout:g} s for it: let it end, or end "
-                    "that process, then run again"
+                    f"an earlier run still works on this host ({other}); waited {timeout:g} s for it: let it end, "
+                    "or end that process, then run again"
                 ) from None
             time.sleep(0.1)
         else:

@@ -135,9 +135,8 @@ class Host:
 
     def apply(self, step: Step) -> None:
         if step.kind == "packages":
-            self._run(
-                ["dpkg", "--force-confold", "--configure", "--pending"], step.text, DEBIAN_FRONTEND="noninteractive"
-            )
+            command = ["dpkg", "--force-confold", "--configure", "--pending"]
+            self._run(command, step.text, DEBIAN_FRONTEND="noninteractive")
         elif step.kind == "file":
             self._write(step.target, step.value, step.text)
         elif step.kind == "hostname":
