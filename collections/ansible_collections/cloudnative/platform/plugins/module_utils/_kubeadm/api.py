@@ -40,6 +40,8 @@ class Access:
     ca_pem: str
     certificate_pem: str
     key_pem: str
+    cluster: str
+    user: str
 
 
 def parse_kubeconfig(text: str, read: t.Callable[[str], str]) -> Access:
@@ -57,9 +59,31 @@ def parse_kubeconfig(text: str, read: t.Callable[[str], str]) -> Access:
     try:
         server = urlsplit(values["server"])
         certificate, key = pem("client-certificate"), pem("client-key")
-        return Access(str(server.hostname), server.port or 443, pem("certificate-authority"), certificate, key)
+        user, _at, cluster = values.get("current-context", "").partition("@")
+        ca_pem = pem("certificate-authority")
+        return Access(str(server.hostname), server.port or 443, ca_pem, certificate, key, cluster, user)
     except KeyError as error:
         raise ApiError(f"the kubeconfig has no {error.args[0]}") from error
+
+
+def kubeconfig(access: Access, server: str) -> Object:
+    """Return a kubeconfig with these credentials for another address of the same cluster."""
+
+    def data(pem: str) -> str:
+        return base64.b64encode(pem.encode()).decode()
+
+    context = f"{access.user}@{access.cluster}"
+    credentials = {"client-certificate-data": data(access.certificate_pem), "client-key-data": data(access.key_pem)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": access.cluster, "cluster": {"server": server, "certificate-authority-data": data(access.ca_pem)}}
+        ],
+        "contexts": [{"name": context, "context": {"cluster": access.cluster, "user": access.user}}],
+        "current-context": context,
+        "users": [{"name": access.user, "user": credentials}],
+    }
 
 
 def _context(access: Access) -> ssl.SSLContext:
@@ -80,17 +104,30 @@ def _read(path: str) -> str:
         return stream.read()
 
 
+def read_access(path: str) -> Access:
+    """Read a kubeconfig of this host."""
+    return parse_kubeconfig(_read(path), _read)
+
+
 class Api:
     """One API server, as the user of a kubeconfig."""
 
-    def __init__(self, kubeconfig: str) -> None:
-        self._access = parse_kubeconfig(_read(kubeconfig), _read)
+    def __init__(self, path: str) -> None:
+        self._access = read_access(path)
         self._context = _context(self._access)
         self._connection: http.client.HTTPSConnection | None = None
 
     def get(self, path: str) -> Object | None:
         """An object or a list; None where there is none."""
         return self._request("GET", path)
+
+    def create(self, path: str, body: Object) -> Object | None:
+        """Create an object in the list at *path*."""
+        return self._request("POST", path, body, "application/json")
+
+    def delete(self, path: str) -> Object | None:
+        """Delete an object, or all of a list that its selector leaves; None where there is none."""
+        return self._request("DELETE", path)
 
     def merge(self, path: str, body: Object) -> Object | None:
         """Merge a part into an object (RFC 7396): null takes a field out."""

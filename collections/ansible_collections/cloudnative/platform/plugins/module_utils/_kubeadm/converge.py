@@ -13,6 +13,7 @@ import os
 import secrets
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import (
     documents,
     node,
@@ -24,8 +25,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.rollout import NotNow, Rollout
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.stored import Stored
 from ansible_collections.cloudnative.platform.plugins.module_utils._openssl import OpenSSL
-from ansible_collections.cloudnative.platform.plugins.module_utils._systemd import Systemd
-from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import normal_name
+from ansible_collections.cloudnative.platform.plugins.module_utils._systemd import Systemd, SystemdError
+from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import CertificateError, normal_name
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -103,6 +104,13 @@ class Node:
 
     def converge(self) -> dict[str, t.Any]:
         """Do what the node needs, or in check mode say what it would be."""
+        # An observation is of no use either while a module of a killed run still works on the host.
+        with lock_for(self.module):
+            return self._converge()
+
+    def _converge(self) -> dict[str, t.Any]:
+        if not self.module.check_mode:
+            node.remove_leftovers()
         observed = self.observe()
         if self.params["state"] == "observed":
             return self.result(observed, observed, "none")
@@ -130,6 +138,7 @@ class Node:
 
     def _prepare(self, observed: dict[str, t.Any]) -> list[str]:
         """Write what kubeadm and the API server read, return the preflight checks to overlook."""
+        node.remove_empty()
         for path, text in self.policy.items():
             node.write_private(path, text, 0o644)
         node.write_patches(self.policy)
@@ -219,4 +228,4 @@ class Node:
 
 
 #: what the module turns into a failure; anything else is a mistake of ours and shows its traceback
-FAILURES = (node.NodeError, state.NodeStateError, ApiError, OSError)
+FAILURES = (node.NodeError, state.NodeStateError, ApiError, HostLockError, CertificateError, SystemdError, OSError)

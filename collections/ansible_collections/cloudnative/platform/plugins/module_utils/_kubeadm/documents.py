@@ -20,6 +20,8 @@ POLICY_DIR = "/etc/kubernetes/policy"
 ENCRYPTION_FILE = "/etc/kubernetes/encryption/config.yaml"
 AUDIT_LOG_DIR = "/var/log/kubernetes/audit"
 API_PORT = 6443
+#: by which a run finds the tokens of earlier ones
+TOKEN_LABEL = "app.kubernetes.io/managed-by=cloudnative.platform"
 #: where kubeadm finds what it has to change in the manifests that it writes
 PATCHES_DIR = "/run/cloudnative/patches"
 POLICY_ANNOTATION = "cloudnative.platform/policy-sha256"
@@ -290,7 +292,11 @@ def bootstrap_token_secret(token: str, expiration: str, description: str) -> dic
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "bootstrap.kubernetes.io/token",
-        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": "kube-system"},
+        "metadata": {
+            "name": f"bootstrap-token-{token_id}",
+            "namespace": "kube-system",
+            "labels": dict([TOKEN_LABEL.split("=")]),
+        },
         "stringData": {
             "token-id": token_id,
             "token-secret": token_secret,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 # run_command needs a module; the functions here work without one.
 # pylint: disable=ansible-bad-function
+import glob
 import http.client
 import json
 import os
@@ -17,10 +18,10 @@ import re
 import secrets
 import ssl
 import subprocess
-import tempfile
 import time
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import temporary_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, state
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api, ApiError
 
@@ -69,11 +70,6 @@ def run(
     return done.returncode, done.stdout, done.stderr
 
 
-def kubectl(arguments: list[str], kubeconfig: str = ADMIN_CONF, stdin: str | None = None) -> tuple[int, str, str]:
-    """Run kubectl with a kubeconfig of this host; it gives up after 10 s."""
-    return run(["kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=10s", *arguments], stdin=stdin)
-
-
 def api_ready(address: str, ca_pem: str, timeout: float = 3) -> str:
     """Ask an API server for /readyz. Returns an empty string when it is ready, else the reason why not."""
     context = ssl.create_default_context(cadata=ca_pem)
@@ -116,18 +112,34 @@ def read_text(path: str) -> str:
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """Write a file in one step, root-only if *mode* says nothing else; its directory is made, root-only as well."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    # The dot keeps the kubelet from taking the new manifest, half written, for one more pod.
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
+    temporary = temporary_for(path)
+    # What an earlier, killed run left there is overwritten.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
             os.fchmod(stream.fileno(), mode)
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def remove_leftovers() -> None:
+    """Remove what a run that was killed left: kubeadm's configuration, which holds credentials."""
+    for path in glob.glob(f"{RUN_DIR}/kubeadm-*.yaml"):
+        os.unlink(path)
+
+
+def remove_empty() -> None:
+    """Remove files that a crash of the host left empty: kubeadm takes them for done and then cannot read them."""
+    patterns = ("*.conf", "manifests/*.yaml", "pki/*.crt", "pki/*.key", "pki/*.pub", "pki/etcd/*.crt", "pki/etcd/*.key")
+    for pattern in patterns:
+        for path in glob.glob(f"{KUBERNETES_DIR}/{pattern}"):
+            if os.path.getsize(path) == 0:
+                os.unlink(path)
 
 
 def write_patches(policy: t.Mapping[str, str]) -> None:
@@ -165,7 +177,8 @@ def _addons_present(api: Api) -> bool:
 
 def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
     """Read the state of this node: what :func:`state.classify` takes, and nothing is changed."""
-    files = [name for name in OBSERVED_FILES if os.path.exists(f"{KUBERNETES_DIR}/{name}")]
+    # A crash of the host may have left a file without content.
+    files = [name for name in OBSERVED_FILES if read_text(f"{KUBERNETES_DIR}/{name}")]
     observed: dict[str, t.Any] = {
         "files": files,
         "kubelet_active": kubelet_active(),

@@ -16,7 +16,8 @@ clusters:
 - cluster:
     certificate-authority-data: {ca}
     server: https://api.kubernetes.internal:8443
-  name: kubernetes
+  name: small
+current-context: kubernetes-admin@small
 users:
 - name: kubernetes-admin
   user:
@@ -37,7 +38,17 @@ users:
 
 def test_embedded_credentials():
     access = api.parse_kubeconfig(ADMIN, str)
-    assert access == api.Access("api.kubernetes.internal", 8443, "ca", "certificate", "key")
+    assert access == api.Access(
+        "api.kubernetes.internal", 8443, "ca", "certificate", "key", "small", "kubernetes-admin"
+    )
+
+
+def test_a_kubeconfig_for_another_address():
+    access = api.parse_kubeconfig(ADMIN, str)
+    config = api.kubeconfig(access, "https://192.0.2.11:6443")
+    assert config["clusters"][0]["cluster"]["server"] == "https://192.0.2.11:6443"
+    assert config["current-context"] == "kubernetes-admin@small"
+    assert base64.b64decode(config["users"][0]["user"]["client-key-data"]) == b"key"
 
 
 def test_credentials_in_files():
