@@ -126,7 +126,7 @@ def check_network_plugin(values: Values, around: Surroundings) -> list[Finding]:
                     "network_calico_block_size",
                     block,
                     f"cuts kubernetes_pod_cidr {pods} into fewer blocks than the inventory has nodes ({around.nodes})",
-                    f"use {network.prefixlen + (around.nodes - 1).bit_length()} or more, or a larger kubernetes_pod_cidr",
+                    f"use {network.prefixlen + (around.nodes - 1).bit_length()} or more, or a larger network",
                 )
             )
     return findings
@@ -138,7 +138,10 @@ def check_node_ports(values: Values, _around: Surroundings) -> list[Finding]:
     if not is_endpoint(endpoint):
         return []
     port = int(str(endpoint).rpartition(":")[2])
-    taken = {**NODE_PORTS, as_integer(values.get("kubernetes_api_port")): "kubernetes_api_port"}
+    taken = dict(NODE_PORTS)
+    api_port = as_integer(values.get("kubernetes_api_port"))
+    if api_port is not None:
+        taken[api_port] = "kubernetes_api_port"
     if port not in taken:
         return []
     problem = f"its port is already taken by {taken[port]} on the same host"

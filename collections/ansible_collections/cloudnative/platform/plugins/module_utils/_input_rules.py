@@ -111,8 +111,8 @@ STORAGE_PATH = simple(
         and ".." not in str(v).split("/")
     ),
     "is not a directory that the registry can use",
-    "use an absolute path without spaces outside of /home, /root, /run, /tmp and the system's own directories, which the "
-    "service has no access to",
+    "use an absolute path without spaces outside of /home, /root, /run, /tmp and the system's own directories, which "
+    "the service has no access to",
 )
 
 

@@ -114,6 +114,8 @@ def test_gather_on_this_machine():
         "default_ipv4",
         "hostname",
         "kernel",
+        "kubernetes_ca",
+        "kubernetes_version",
         "machine_id",
         "memory_mb",
         "nftables",
