@@ -31,6 +31,7 @@ FAMILY_NAMES = {"rhel": "redhat", "fedora": "redhat"}
 NFTABLES_KERNEL = (5, 13)
 KUBERNETES_CA = "/etc/kubernetes/pki/ca.crt"
 API_SERVER_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 # Kept by module oci_files.
 INSTALLED_FILES = "/var/lib/cloudnative/files.json"
 TIME_ERROR = 5
@@ -154,7 +155,7 @@ def certificate_digest(pem: str) -> str:
 
 def image_version(manifest: str, name: str) -> str:
     """Pure: the tag of an image in the manifest of a static pod."""
-    found = re.search(rf"^\s*image:\s*[\"']?\S*/{re.escape(name)}:([\w.+-]+)", manifest, re.MULTILINE)
+    found = re.search(rf"^[\s-]*image:\s*[\"']?\S*/{re.escape(name)}:([\w.+-]+)", manifest, re.MULTILINE)
     return found.group(1) if found else ""
 
 
@@ -194,7 +195,7 @@ def kubernetes_version() -> str:
     A kubelet can't be asked without one, and no file of Kubernetes holds its version; but whoever installed it knows.
     """
     version = image_version(read_text(API_SERVER_MANIFEST), "kube-apiserver")
-    if version or not os.path.exists("/var/lib/kubelet/config.yaml"):
+    if version or not os.path.exists(KUBELET_CONFIG):
         return version
     return installed_version(read_text(INSTALLED_FILES), "kubelet", running_files("kubelet"))
 
