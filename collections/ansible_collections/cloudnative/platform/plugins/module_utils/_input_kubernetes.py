@@ -25,28 +25,17 @@ TAINT_KEYS = ("key", "value", "effect", "timeAdded")
 VOLUME_KEYS = ("name", "hostPath", "mountPath", "readOnly", "pathType")
 PATH_TYPES = (*("", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"),)
 ENCRYPTION_KEY_BYTES = 32
-# Labels below these domains belong to Kubernetes; a kubelet may give itself only some of them (plugin NodeRestriction,
-# and cmd/kubelet/app/options refuses to start with others).
-_RESERVED = ("kubernetes.io", "k8s.io")
-_SELF_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_SELF_LABELS = frozenset(
+# The kubelet sets these itself, and sets them back.
+KUBELET_LABELS = frozenset(
     {
         "beta.kubernetes.io/arch",
-        "beta.kubernetes.io/instance-type",
         "beta.kubernetes.io/os",
-        "failure-domain.beta.kubernetes.io/region",
-        "failure-domain.beta.kubernetes.io/zone",
         "kubernetes.io/arch",
         "kubernetes.io/hostname",
         "kubernetes.io/os",
-        "topology.kubernetes.io/region",
-        "topology.kubernetes.io/zone",
     }
 )
-
-
-def below(domain: str, parents: t.Iterable[str]) -> bool:
-    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
+AUDIT_LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 
 
 def key_fault(key: str, what: str) -> tuple[str, str] | None:
@@ -65,18 +54,10 @@ def judge_labels(labels: Mapping[str, t.Any]) -> list[Fault]:
     faults = []
     for key, value in labels.items():
         at, wrong = f".{key}", key_fault(str(key), "label")
-        prefix = str(key).rpartition("/")[0]
         if wrong:
             faults.append(Fault(*wrong, at, str(key)))
-        elif below(prefix, _RESERVED) and not below(prefix, _SELF_PREFIXES) and key not in _SELF_LABELS:
-            faults.append(
-                Fault(
-                    "is a label that a kubelet may not give to its own node, it would not start",
-                    "use a domain of your own, e.g. example.org/role, or `kubectl label node` as an administrator",
-                    at,
-                    str(key),
-                )
-            )
+        elif key in KUBELET_LABELS:
+            faults.append(Fault("is a label that the kubelet sets itself", "take it out", at, str(key)))
         if isinstance(value, bool):
             faults.append(Fault("is not text, YAML took it for true or false", 'write "true" in quotes', at, value))
         elif isinstance(value, (Mapping, list, tuple)) or value is None:
@@ -162,6 +143,26 @@ def unknown_keys(value: Mapping[str, t.Any], known: t.Sequence[str]) -> list[Fau
     ]
 
 
+def judge_audit_policy(policy: Mapping[str, t.Any]) -> list[Fault]:
+    """The head and the levels; the API server reads the rest, and says where it stands."""
+    if not policy:
+        return []
+    faults = [
+        Fault("is not that of an audit policy", f"write {key}: {wanted}", f".{key}", policy.get(key))
+        for key, wanted in (("apiVersion", "audit.k8s.io/v1"), ("kind", "Policy"))
+        if policy.get(key) != wanted
+    ]
+    rules = policy.get("rules")
+    if not isinstance(rules, (list, tuple)) or not rules:
+        return [*faults, Fault("has no list of rules", "write at least one, e.g. [{level: Metadata}]")]
+    for number, rule in enumerate(rules):
+        level = rule.get("level") if isinstance(rule, Mapping) else None
+        if level not in AUDIT_LEVELS:
+            remedy = f"{close_to(str(level), AUDIT_LEVELS)} valid: {', '.join(AUDIT_LEVELS)}".strip()
+            faults.append(Fault("is not a level", remedy, f".rules[{number}].level", level))
+    return faults
+
+
 def judge_encryption_key(value: t.Any) -> list[Fault]:
     remedy = f"make one with: head -c {ENCRYPTION_KEY_BYTES} /dev/urandom | base64"
     try:
@@ -175,6 +176,7 @@ def judge_encryption_key(value: t.Any) -> list[Fault]:
 
 LABELS = Form("labels of a node", judge_labels)
 TAINT = Form("a taint of a node", judge_taint)
+AUDIT_POLICY = Form("a Policy of audit.k8s.io/v1, or nothing", judge_audit_policy)
 FLAGS = Form("flags of a component", judge_flags)
 VOLUME = Form("kubeadm's HostPathMount", judge_volume)
 ENCRYPTION_KEY = Form("32 bytes in base64", judge_encryption_key)

@@ -52,6 +52,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_forms 
     simple,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_kubernetes import (
+    AUDIT_POLICY,
     ENCRYPTION_KEY,
     FLAGS,
     LABELS,
@@ -163,6 +164,7 @@ RULES_BY_NAME: dict[str, Form] = {
     "kubernetes_api_cert_sans[]": CERTIFICATE_NAME,
     "kubernetes_api_name": DNS_NAME,
     "kubernetes_apiserver_extra_volumes[]": VOLUME,
+    "kubernetes_audit_policy": AUDIT_POLICY,
     "kubernetes_cluster_name": CLUSTER_NAME,
     "kubernetes_control_planes": HOST_NAMES,
     "kubernetes_control_planes[]": HOST_NAME,

@@ -35,7 +35,7 @@ MISTAKES = """\
 kubernetes_api_port: https
 kubernetes_api_cert_sans: ["https://api.example.org"]
 kubernetes_encryption_key: hunter2
-kubernetes_node_labels: {node-role.kubernetes.io/worker: ""}
+kubernetes_node_labels: {kubernetes.io/hostname: cp1, rack: a b}
 kubernetes_node_taints: [{key: dedicated, effect: NoSchedul}]
 kubernetes_pod_cidr: 10.96.0.0/16
 kubernetes_verison: v1.36.4
@@ -61,7 +61,8 @@ NAMED = [
     "kubernetes_api_port 'https': is text, not a whole number; write a whole number, e.g. 8443",
     "kubernetes_api_cert_sans[0] 'https://api.example.org': is neither an IP address nor a DNS name",
     "kubernetes_encryption_key: is not base64; make one with: head -c 32 /dev/urandom | base64",
-    "kubernetes_node_labels.node-role.kubernetes.io/worker",
+    "kubernetes_node_labels.kubernetes.io/hostname 'kubernetes.io/hostname': is a label that the kubelet sets itself",
+    "kubernetes_node_labels.rack 'a b': is not a label value",
     "kubernetes_node_taints[0].effect 'NoSchedul': is not an effect of a taint; did you mean NoSchedule?",
     "kubernetes_service_cidr '10.96.0.0/16': overlaps kubernetes_pod_cidr 10.96.0.0/16",
     "variable 'kubernetes_verison': is not known to any role; did you mean kubernetes_version?",

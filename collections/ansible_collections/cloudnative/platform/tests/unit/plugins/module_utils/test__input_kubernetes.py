@@ -14,7 +14,7 @@ def faults(name, value):
 
 
 LABEL_KEY, LABEL_VALUE = "is not a label key", "is not a label value"
-RESERVED = "is a label that a kubelet may not give to its own node, it would not start"
+OWN = "is a label that the kubelet sets itself"
 BOOL = "is not text, YAML took it for true or false"
 
 
@@ -22,9 +22,8 @@ BOOL = "is not text, YAML took it for true or false"
     ("labels", "expected"),
     [
         ({"rack": "a1", "example.org/zone": "", "topology.kubernetes.io/zone": "z-1"}, []),
-        ({"node.kubernetes.io/pool": "gpu", "kubernetes.io/hostname": "cp1", "rack": 7}, []),
-        ({"node-role.kubernetes.io/worker": ""}, [(".node-role.kubernetes.io/worker", RESERVED)]),
-        ({"example.k8s.io/a": "b"}, [(".example.k8s.io/a", RESERVED)]),
+        ({"node.kubernetes.io/pool": "gpu", "node-role.kubernetes.io/worker": "", "rack": 7}, []),
+        ({"kubernetes.io/hostname": "cp1"}, [(".kubernetes.io/hostname", OWN)]),
         ({"-rack": "a"}, [(".-rack", LABEL_KEY)]),
         ({"a" * 64: "a"}, [("." + "a" * 64, LABEL_KEY)]),
         ({"Example_/a": "b"}, [(".Example_/a", "is not a label key: 'Example_' is not a DNS name")]),
@@ -90,3 +89,20 @@ def test_flags(flags, expected):
 )
 def test_volumes(volume, expected):
     assert faults("kubernetes_apiserver_extra_volumes[]", volume) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({}, []),
+        ({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}, {"level": "Request"}]}, []),
+        ({"kind": "Policy", "rules": [{"level": "None"}]}, [(".apiVersion", "is not that of an audit policy")]),
+        ({"apiVersion": "audit.k8s.io/v1", "kind": "Policy"}, [("", "has no list of rules")]),
+        (
+            {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "All"}, "x"]},
+            [(".rules[0].level", "is not a level"), (".rules[1].level", "is not a level")],
+        ),
+    ],
+)
+def test_audit_policy(policy, expected):
+    assert faults("kubernetes_audit_policy", policy) == expected
