@@ -64,17 +64,33 @@ def check_facts(hosts: list[dict[str, t.Any]], rules: Rules, wanted_version: t.A
 def check_authorities(nodes: list[dict[str, t.Any]], rules: Rules) -> list[Finding]:
     """A host that belongs to another cluster would be torn out of it, or would stay a stranger in this one."""
     members: dict[str, list[dict[str, t.Any]]] = defaultdict(list)
+    # Whether a control plane has one is known only of those that were looked at.
+    control_planes = [
+        (host.get("facts") or {}).get("kubernetes_ca")
+        for host in nodes
+        if rules.control_plane_group in (host.get("groups") or [])
+    ]
     for host in nodes:
         authority = (host.get("facts") or {}).get("kubernetes_ca")
         if authority:
             members[str(authority)].append(host)
+    remedy = "take it out of this inventory, or take the other cluster off it first (playbooks/reset.yml)"
+    if control_planes and all(authority == "" for authority in control_planes):
+        return [
+            Finding(
+                "host",
+                listed(str(host["name"]) for host in hosts),
+                f"belongs to another cluster: its CA is {authority[:16]}…, and no control plane here has one",
+                remedy,
+            )
+            for authority, hosts in sorted(members.items())
+        ]
     if len(members) < 2:
         return []
 
     def weight(authority: str) -> tuple[int, int]:
         hosts = members[authority]
-        control_planes = sum(rules.control_plane_group in (host.get("groups") or []) for host in hosts)
-        return control_planes, len(hosts)
+        return sum(rules.control_plane_group in (host.get("groups") or []) for host in hosts), len(hosts)
 
     # The cluster of most control planes is the one that this inventory is about.
     own = max(sorted(members), key=weight)
@@ -84,7 +100,7 @@ def check_authorities(nodes: list[dict[str, t.Any]], rules: Rules) -> list[Findi
             "host",
             listed(str(host["name"]) for host in hosts),
             f"belongs to another cluster: its CA is {authority[:16]}…, that of {names_of_own} is {own[:16]}…",
-            "take it out of this inventory, or take the other cluster off it first (playbooks/reset.yml)",
+            remedy,
         )
         for authority, hosts in sorted(members.items())
         if authority != own

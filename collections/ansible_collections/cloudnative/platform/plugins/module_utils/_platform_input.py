@@ -169,6 +169,8 @@ def judge(
     catalog, given = catalog or Catalog(), given or Given()
     wrong = judge_given(given, catalog)
     broken = {re.split(r"[.\[]", finding.subject)[0] for finding in wrong}
+    # Comparisons show what they compare, so what is kept encrypted is left out of them; a pair of PEM never shows.
+    broken |= {name for name in given.encrypted if not name.endswith("_pem")}
     hosts = [{**host, "settings": without(host.get("settings") or {}, broken)} for host in hosts]
     of_hosts, disagreements = agreed(hosts)
     defaults = without(catalog.defaults, broken)

@@ -136,6 +136,23 @@ def test_one_minor_version_at_a_time(wanted, running, words):
         assert found[0].startswith(f"kubernetes_version '{wanted}': {words}; ")
 
 
+@pytest.mark.parametrize(
+    ("control_planes", "expected"),
+    [
+        ({"kubernetes_ca": ""}, ["host 'w1, w2': belongs to another cluster: its CA is bbbb"]),
+        # Not looked at in this run: nothing is known of it.
+        ({}, []),
+    ],
+)
+def test_workers_of_another_cluster_before_there_is_one_here(control_planes, expected):
+    workers = [host("w1", kubernetes_ca=FOREIGN), host("w2", kubernetes_ca=FOREIGN), host("w3", kubernetes_ca="")]
+    found = problems(control_plane("c1", **control_planes), *workers)
+    assert len(found) == len(expected)
+    for sentence, start in zip(found, expected):
+        assert sentence.startswith(start)
+        assert "and no control plane here has one; take it out" in sentence
+
+
 def test_the_way_up_is_shown():
     assert problems(control_plane("c1", kubernetes_version="v1.35.1"), wanted="v1.37.0")[0].endswith(
         "upgrade to 1.36 first"

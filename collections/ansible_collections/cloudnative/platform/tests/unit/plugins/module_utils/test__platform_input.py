@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Rules, parse_version
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs import Catalog, Option
-from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import judge, report
+from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import Given, judge, report
 
 RULES = Rules(
     supported_versions=("1.35", "1.36.4", "1.37"),
@@ -405,3 +405,29 @@ def test_fifty_hosts_are_judged_in_a_blink():
 )
 def test_parse_version(text, expected):
     assert parse_version(text) == expected
+
+
+def test_what_is_wrong_by_itself_is_not_compared():
+    catalog = Catalog({"registry_port": Option("registry_port", type="int", default=5000)})
+    given = Given({"r1": {"registry_port": "https"}})
+    hosts = [{**item, "settings": {"registry_port": "https"}} for item in GOOD_HOSTS]
+    found = judge(hosts, {}, RULES, catalog=catalog, given=given)
+    assert [finding.problem for finding in found.problems] == ["is text, not a whole number"]
+
+
+def test_what_is_encrypted_is_not_compared():
+    catalog = Catalog(
+        {name: Option(name, type="int", default=None) for name in ("registry_port", "registry_push_port")}
+    )
+    values = {"registry_port": 5443, "registry_push_port": 5443}
+    hosts = [{**item, "settings": values} for item in GOOD_HOSTS]
+    assert len(judge(hosts, {}, RULES, catalog=catalog, given=Given({"r1": values})).problems) == 1
+    given = Given({"r1": values}, encrypted={"registry_push_port"})
+    assert judge(hosts, {}, RULES, catalog=catalog, given=given).problems == []
+
+
+def test_values_that_many_hosts_share_are_judged_once():
+    catalog = Catalog({"registry_port": Option("registry_port", type="int", default=5000)})
+    given = Given({f"w{number}": {"registry_port": 0 if number else 70000} for number in range(50)})
+    found = judge(GOOD_HOSTS, {}, RULES, catalog=catalog, given=given).problems
+    assert [(finding.value, len(finding.hosts)) for finding in found] == [(70000, 1), (0, 49)]
