@@ -83,7 +83,7 @@ def between(low: int, high: int, unit: str = "", also: t.Container[int] = (), pr
     remedy = f"use {exception}a number between {low} and {high}{f' ({unit})' if unit else ''}"
 
     def good(value: t.Any) -> bool:
-        number = as_integer(value)
+        number = value if isinstance(value, float) else as_integer(value)
         return number is not None and (low <= number <= high or number in also)
 
     return simple(remedy, good, problem, remedy)
@@ -242,7 +242,7 @@ PATH = simple(
 )
 CONTROLLER_PATH = simple(
     "an absolute path on the controller, ~ is the home directory",
-    lambda v: is_absolute(v) or str(v) == "~" or str(v).startswith("~/"),
+    lambda v: re.fullmatch(r"(/|~/).*|~", str(v)) is not None,
     "is not an absolute path",
     "begin it with / or ~/, a relative one would depend on where Ansible happens to run",
 )

@@ -150,7 +150,6 @@ RULES_BY_NAME: dict[str, Form] = {
     "containerd_cni_bin_dirs[]": PATH,
     "containerd_max_concurrent_downloads": between(1, 64),
     "containerd_metrics_address": ENDPOINT,
-    "containerd_registry.endpoints[]": URL,
     "containerd_upstreams[]": UPSTREAM,
     "host_entries": ENTRIES,
     "host_hostname": DNS_NAME,
@@ -177,7 +176,6 @@ RULES_BY_NAME: dict[str, Form] = {
     "kubernetes_nodes": HOST_NAMES,
     "kubernetes_nodes[]": HOST_NAME,
     "kubernetes_pod_security_exempt_namespaces[]": DNS_LABEL,
-    "lab_hosts[].address": ADDRESS,
     "lab_hosts[].groups[]": GROUP,
     "lab_hosts[].name": DNS_LABEL,
     "lab_name": LAB_NAME,
@@ -199,6 +197,8 @@ RULES_BY_NAME: dict[str, Form] = {
     "verify_control_planes[]": HOST_NAME,
     "verify_kubeconfig": KUBECONFIG,
     "verify_nodes": HOST_NAMES,
+    # Beside what a person or CI runs, so it may be relative to where that is.
+    "verify_report_path": LINE,
     "verify_nodes[]": HOST_NAME,
 }
 
@@ -207,7 +207,8 @@ RULES_BY_SUFFIX: tuple[tuple[str, Form], ...] = (
     ("_extra_args", FLAGS),
     ("_resources", RESOURCES),
     ("_port", PORT),
-    ("_ms", between(1, 600_000, "milliseconds")),
+    ("_ms", between(0, 600_000, "milliseconds")),
+    ("_per_second", between(0, 10**9)),
     ("_timeout", SECONDS),
     ("_seconds", SECONDS),
     ("_minutes", between(1, 10_080, "minutes")),
@@ -241,6 +242,9 @@ RULES_BY_SUFFIX: tuple[tuple[str, Form], ...] = (
     ("_username", USER),
     ("_password", PASSWORD),
     ("_token", PASSWORD),
+    (".endpoints[]", URL),
+    (".name", DNS_NAME),
+    (".address", ADDRESS),
     (".username", USER),
     (".password", PASSWORD),
     ("ca_pem", PEM),
@@ -259,7 +263,7 @@ RULES_BY_SUFFIX: tuple[tuple[str, Form], ...] = (
 
 # Paths on the controller may begin with ~.
 CONTROLLER_ROLES = ("bundle_", "lab_", "verify_")
-CONTROLLER_PATHS = ("registry_bundle_path",)
+CONTROLLER_PATHS = ("registry_bundle_path", "_report_path")
 
 
 def form_of(path: str) -> Form | None:
@@ -268,7 +272,7 @@ def form_of(path: str) -> Form | None:
         return RULES_BY_NAME[path]
     for suffix, form in RULES_BY_SUFFIX:
         if path.endswith(suffix):
-            if form is PATH and (path in CONTROLLER_PATHS or path.startswith(CONTROLLER_ROLES)):
+            if form is PATH and (path.endswith(CONTROLLER_PATHS) or path.startswith(CONTROLLER_ROLES)):
                 return CONTROLLER_PATH
             return form
     return None

@@ -195,8 +195,8 @@ def _is_float(value: t.Any) -> bool:
 def converted(kind: str, value: t.Any) -> t.Any:
     if kind in ("str", "path"):
         return str(value)
-    if kind == "int":
-        return int(value)
+    if kind in ("int", "float"):
+        return int(value) if kind == "int" else float(value)
     return boolean(value) if kind == "bool" else value
 
 

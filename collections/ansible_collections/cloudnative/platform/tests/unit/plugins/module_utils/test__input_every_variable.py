@@ -4,13 +4,12 @@
 
 """Every option of every role's argument_specs, at any depth: what is wrong with it is said, and its default is right.
 
-Nothing here names a variable, so a new one is tested from the day it appears. What has no default needs a good value
-below.
+Nothing here names a variable, so a new one is tested from the day it appears.
 """
 
 from __future__ import annotations
 
-import copy
+import base64
 import pathlib
 import typing as t
 
@@ -28,11 +27,24 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._verify.run i
 ROLES = pathlib.Path(__file__).parents[4] / "roles"
 CATALOG = read_roles(str(ROLES))
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
-# Good values of what is required inside of a variable and has no default.
-GOOD = {
-    "containerd_registry": {"endpoints": ["https://r:5000"], "ca_pem": PEM, "username": "pull", "password": "p"},
-    "lab_hosts": [{"name": "cp1", "groups": ["kube_node"], "address": "10.99.0.11"}],
-}
+# One of these is a good value of anything that has no default.
+CANDIDATES = [
+    PEM,
+    PEM.replace("CERTIFICATE", "PRIVATE KEY"),
+    "https://r.example.org:5000",
+    "192.0.2.10",
+    "cp1",
+    "/srv",
+    "sha256:" + "a" * 64,
+    base64.b64encode(b"k" * 32).decode(),
+    "v1.36",
+    50,
+    1500,
+    True,
+    {},
+    {"key": "dedicated", "effect": "NoSchedule"},
+    {"name": "policy", "hostPath": "/etc/policy", "mountPath": "/etc/policy"},
+]
 WRONG = {
     "bool": ["perhaps", [True], 7],
     "dict": ["text", 5, ["one"]],
@@ -66,11 +78,7 @@ class Place(t.NamedTuple):
         """The variable as it would be given, with this content at the place."""
         if not self.way:
             return content
-        good = GOOD.get(self.variable)
-        if good is None:
-            assert self.way == (0,), f"{self.variable} needs an entry in GOOD"
-            good = [None]
-        value = copy.deepcopy(good)
+        value = good(CATALOG.variables[self.variable], self.variable)
         inner = value
         for key in self.way[:-1]:
             inner = inner[key]
@@ -78,12 +86,32 @@ class Place(t.NamedTuple):
         return value
 
 
+def good(option: Option, path: str) -> t.Any:
+    """A value that is right, with all keys that it may have. Path: as form_of takes it."""
+    if option.options:
+        part = f"{path}[]" if option.type == "list" else path
+        value = {key: good(inner, f"{part}.{key}") for key, inner in option.options.items()}
+        return [value] if option.type == "list" else value
+    if option.type == "list":
+        return [good(element_of(option), f"{path}[]")]
+    for candidate in (*option.choices, option.default, *CANDIDATES):
+        form = form_of(path)
+        if candidate is None or wrong_type(option.type, candidate):
+            continue
+        if (candidate in option.choices) if option.choices else (form is None or not form.judge(candidate)):
+            return candidate
+    raise AssertionError(f"{path} needs a good value in CANDIDATES")
+
+
+def element_of(option: Option) -> Option:
+    return Option(option.name, type=option.elements or "raw", choices=option.choices, required=True)
+
+
 def places(variable: str, option: Option, way: tuple[str | int, ...] = ()) -> t.Iterator[Place]:
     yield Place(variable, way, option)
     if option.type == "list":
-        element = Option(option.name, type=option.elements or "raw", choices=option.choices, required=True)
         if not option.options:
-            yield Place(variable, (*way, 0), element)
+            yield Place(variable, (*way, 0), element_of(option))
         way = (*way, 0)
     for key, inner in option.options.items():
         yield from places(variable, inner, (*way, key))
@@ -169,13 +197,12 @@ def test_unknown_keys_are_refused(place):
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place.option.options], ids=lambda place: place.subject)
 def test_missing_keys_are_named(place):
-    good = GOOD[place.variable]
     for key, option in place.option.options.items():
         if not option.required:
             continue
-        value = copy.deepcopy(good)
-        (value[0] if isinstance(value, list) else value).pop(key)
-        found = judge_value(CATALOG.variables[place.variable], value, form_of)
+        content = good(place.option, place.form_name)
+        (content[0] if isinstance(content, list) else content).pop(key)
+        found = findings(place, content)
         assert [finding.problem for finding in found] == ["is missing"]
         assert found[0].subject.endswith(f".{key}")
 
@@ -199,9 +226,10 @@ def test_the_default_has_the_form_that_is_asked_for(name):
     assert judge_value(bare, option.default, form_of) == []
 
 
-@pytest.mark.parametrize("name", sorted(GOOD))
-def test_good_values_are_good(name):
-    assert judge_value(CATALOG.variables[name], GOOD[name], form_of) == []
+@pytest.mark.parametrize("name", sorted(CATALOG.variables))
+def test_what_stands_in_for_a_good_value_is_one(name):
+    option = CATALOG.variables[name]
+    assert judge_value(option, good(option, name), form_of) == []
 
 
 def test_lenient_conversions_of_ansible_hold():

@@ -43,7 +43,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
         ),
         ("containerd_root", ["/var/lib/containerd"], ["var/lib", "~/x", "/a/../b", ""]),
         ("registry_bundle_path", ["~/bundle", "/srv/bundle"], ["bundle", "./bundle", "~user"]),
-        ("verify_report_path", ["/tmp/report", "~/report"], ["report"]),
+        ("verify_report_path", ["/tmp/report", "report"], ["a\nb"]),
+        ("lab_cache_path", ["/srv/x/../lab", "~/lab"], ["lab", "/a\nb"]),
         ("registry_storage_path", ["/var/lib/registry", "/srv"], ["data", "/home/x", "/run", "/a b", "/srv/../etc"]),
         (
             "registry_gc_schedule",
