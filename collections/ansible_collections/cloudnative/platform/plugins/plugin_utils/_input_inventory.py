@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import defaultdict
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ except ImportError:
 _IMPLICIT = frozenset({"all", "ungrouped"})
 _VAULTED = frozenset({"AnsibleVaultEncryptedUnicode", "EncryptedString"})
 _MARKS = ("{{", "{%", "{#")
+# A template that takes something of that name makes a secret of what it is for.
+_SECRET_SOURCE = re.compile(r"passw|secret|token|vault|private", re.IGNORECASE)
 # Older versions of Ansible have text in its place, newer ones an exception.
 _OMITTED = "__omit_place_holder__"
 
@@ -46,7 +49,10 @@ class Undecipherable(Exception):
 
 @dataclass
 class Inventory:
-    """What was read of all hosts. `values` holds secrets as well: it never leaves this process."""
+    """What was read of all hosts. `values` holds secrets as well: it never leaves this process.
+
+    `encrypted` are variables whose values are secret because of where they come from, whatever their names say.
+    """
 
     hosts: list[dict[str, t.Any]] = field(default_factory=list)
     values: dict[str, dict[str, t.Any]] = field(default_factory=dict)
@@ -171,7 +177,7 @@ def read_inventory(
 
 def read_value(inventory: Inventory, host: str, variables: HostVariables, key: str, secret: bool) -> None:
     raw = variables.raw[key]
-    if is_vaulted(raw):
+    if is_vaulted(raw) or any(_SECRET_SOURCE.search(text) for text in templates(raw)):
         inventory.encrypted.add(key)
     hidden = secret or key in inventory.encrypted
     for text in templates(raw):
@@ -192,11 +198,11 @@ def read_value(inventory: Inventory, host: str, variables: HostVariables, key: s
     except Undecipherable:
         remedy = "give the vault password, e.g. with --vault-password-file"
         inventory.problems[Finding(key, None, "cannot be deciphered", remedy)].append(host)
-    except AnsibleError as error:
+    except Exception as error:
+        # Templates may fail in any way. A lookup may need what the run itself makes first, so this is no problem yet.
         if type(error).__name__ == "AnsibleValueOmittedError":
             return
-        # A lookup may need what the run itself makes first, so this is no problem yet.
-        why = "" if hidden else f": {str(error).splitlines()[0][:160]}"
+        why = "" if hidden else f": {(str(error).splitlines() or [type(error).__name__])[0][:160]}"
         problem = f"cannot be worked out before the run{why}"
         inventory.warnings[Finding(key, None, problem, "look at its template when the run fails")].append(host)
 

@@ -96,6 +96,18 @@ def test_a_lookup_that_fails_is_a_warning(tmp_path):
     assert next(iter(inventory.warnings)).problem.startswith("cannot be worked out before the run: ")
 
 
+def test_a_template_that_fails_in_any_other_way_is_a_warning(tmp_path):
+    inventory = read(tmp_path, 'a: "{{ 1 / 0 }}"\nb: "{{ [3] | first }}"\n')
+    assert not inventory.problems
+    assert [finding.subject for finding in inventory.warnings] == ["a"]
+    assert str(inventory.values["h1"]["b"]) == "3"
+
+
+def test_what_is_made_of_a_secret_is_one(tmp_path):
+    inventory = read(tmp_path, 'a: "{{ vault_user }}"\nb: "{{ c }}"\nc: 1\nvault_user: hunter2\n')
+    assert inventory.encrypted == {"a"}
+
+
 def test_the_failing_lookup_of_a_secret_does_not_show(tmp_path):
     inventory = read(tmp_path, "secret_password: \"{{ lookup('ansible.builtin.file', '/nowhere/hunter2') }}\"\n")
     assert [finding.problem for finding in inventory.warnings] == ["cannot be worked out before the run"]
