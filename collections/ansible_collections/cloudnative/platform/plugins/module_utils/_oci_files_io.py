@@ -59,7 +59,8 @@ T = t.TypeVar("T")
 class DigestCache:
     """sha256 of files by (size, mtime, inode), so that a re-run doesn't read hundreds of MB again.
 
-    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest.
+    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest; and its
+    `ref`, which says the version of a program without asking the program.
     """
 
     def __init__(self, path: str) -> None:
@@ -98,6 +99,7 @@ class DigestCache:
             "sha256": file.sha256,
             "digest": file.digest,
             "name": file.name,
+            "ref": file.ref,
             "layer": file.sha256,
             "size": key[0],
         }

@@ -168,6 +168,17 @@ ansible_facts:
           description: Release of the running kernel.
           type: str
           returned: always
+        kubernetes_ca:
+          description: The sha256 of the DER of the cluster's CA certificate, in hexadecimal; empty where there is none.
+          type: str
+          returned: always
+        kubernetes_version:
+          description:
+            - Version of Kubernetes that this host runs as a node, such as V(v1.36.4); empty where it runs none.
+            - Of the API server where there is one. Elsewhere of the kubelet, as M(cloudnative.platform.oci_files) has
+              installed it.
+          type: str
+          returned: always
         machine_id:
           description: Identifier of this installation.
           type: str
