@@ -213,7 +213,9 @@ ansible_facts:
           elements: dict
           returned: always
         fsync:
-          description: C(path), C(directory), and C(samples), C(p50_ms), C(p99_ms), C(max_ms), or C(error). Or null.
+          description: >-
+            C(path), C(directory), and C(samples), C(p50_ms), C(p99_ms), C(max_ms), C(cpu_wait_ms) (the time without a
+            CPU, which is not in the others), or C(error). Null when the disk wasn't measured.
           type: dict
           returned: always
         bandwidth:

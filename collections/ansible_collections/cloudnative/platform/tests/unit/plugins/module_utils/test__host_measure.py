@@ -74,8 +74,8 @@ def silent(name, reason, interface="eth0"):
     return {"name": name, "address": "192.0.2.9", "interface": interface, "interface_mtu": 1500, "error": reason}
 
 
-def disk(p99):
-    figures = {"p50_ms": 1.0, "p99_ms": p99, "max_ms": 31.0, "samples": 1000}
+def disk(p99, cpu_wait=3.0):
+    figures = {"p50_ms": 1.0, "p99_ms": p99, "max_ms": 31.0, "samples": 1000, "cpu_wait_ms": cpu_wait}
     return {"fsync": {"path": "/var/lib/etcd", "directory": "/var/lib", **figures}}
 
 
@@ -98,6 +98,7 @@ def speed(rate):
         ({"clock": [{"host": "r1", "endpoint": "", "error": "closed"}]}, {}, "unknown", ["registry r1: closed"]),
         (disk(9.96), {}, "ok", ["fsync p99 in /var/lib: 10.0 ms (p50 1.0, max 31.0, 1000 writes), at most 10 ms"]),
         (disk(10.1), {}, "missed", ["10.1 ms", "at most 10 ms", "SSD"]),
+        (disk(10.1, cpu_wait=1562.1), {}, "missed", ["1000 writes; the host was busy, 1562 ms without a CPU)"]),
         (disk(10.1), {"max_fsync_p99_ms": 20}, "ok", []),
         (disk(99.0), {"max_fsync_p99_ms": 0}, "ok", []),
         ({"fsync": {"path": "/x", "directory": "/", "error": "cannot write there"}}, {}, "unknown", ["cannot write"]),

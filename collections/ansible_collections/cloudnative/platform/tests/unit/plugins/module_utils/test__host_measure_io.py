@@ -182,6 +182,7 @@ def test_fsync_of_a_real_file_system(tmp_path):
     assert found["directory"] == str(tmp_path)
     assert 0 < found["samples"] <= WRITES
     assert 0 <= found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
+    assert found["cpu_wait_ms"] >= 0
     assert list(tmp_path.iterdir()) == []
 
 
