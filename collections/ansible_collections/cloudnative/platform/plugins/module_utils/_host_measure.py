@@ -77,7 +77,7 @@ def skew(samples: t.Iterable[Sample]) -> tuple[float, float]:
     for sample in samples:
         low = max(low, sample.sent - sample.second - 1)
         high = min(high, sample.received - sample.second)
-    if not low <= high:
+    if low > high:
         raise ValueError("a clock was set while it was being read")
     return (low + high) / 2, (high - low) / 2
 
