@@ -47,7 +47,7 @@ class Finding:
         text = f"{self.figure} {self.subject}: {self.value}"
         if self.verdict == MISSED:
             return f"{text}, the bound is {self.bound}. {self.consequence}. What to do: {self.remedy}"
-        return f"{text}, {self.bound}" if self.bound else text
+        return f"{text}, {self.bound}" if self.bound and self.verdict == OK else text
 
     def as_dict(self) -> dict[str, str]:
         return {**asdict(self), "text": self.sentence()}

@@ -140,6 +140,11 @@ def test_a_miss_says_figure_bound_consequence_and_remedy():
     )
 
 
+def test_what_is_unknown_says_why_and_no_more():
+    (finding,) = judge({"path_mtu": [silent("worker1", "192.0.2.9 does not answer")]}, Bounds())
+    assert finding.sentence() == "path MTU to worker1: 192.0.2.9 does not answer"
+
+
 def test_paths_with_the_same_figures_are_one_finding():
     good = [path(1500, name=f"worker{number}") for number in range(1, 8)]
     bad = path(1404, name="worker8", hole=True)
