@@ -99,7 +99,9 @@ options:
     type: float
     default: 500
   min_path_mtu:
-    description: Bytes that a path must take, in addition to what the MTU of the outgoing interface promises.
+    description:
+      - Bytes that a path must take, in addition to what the MTU of the outgoing interface promises.
+        0 for no more than that.
     type: int
     default: 1450
   max_fsync_p99_ms:
@@ -107,7 +109,7 @@ options:
     type: float
     default: 10
   min_registry_mbytes_per_second:
-    description: Megabytes a second that must come from each endpoint of the registry.
+    description: Megabytes a second that must come from each endpoint of the registry. 0 for any.
     type: float
     default: 10
   on_miss:
