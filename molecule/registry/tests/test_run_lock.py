@@ -32,8 +32,6 @@ FOREIGN = {
     "job": "",
 }
 
-pytestmark = pytest.mark.groups("registry", once=True)
-
 
 def registry(name):
     return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(INVENTORY))

@@ -20,22 +20,17 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock imp
     REFUSE,
     TAKE_OVER,
     Holder,
-    Record,
     describe,
     half_true,
     judge,
     lost,
+    record_of,
     refusal,
     report,
 )
 from ansible_collections.cloudnative.platform.plugins.plugin_utils._run_lock import Release, is_dead, this_run
 
 display = Display()
-
-
-def record_of(answer: t.Mapping[str, t.Any]) -> Record | None:
-    found = answer.get("found")
-    return Record(**{**found, "holder": Holder(**found["holder"])}) if found else None
 
 
 class ActionModule(ActionBase):
@@ -58,17 +53,17 @@ class ActionModule(ActionBase):
                 # From the run that was judged and from no other: somebody else may have been quicker.
                 answer = self._ask(me, variables, replaces=found.run)
                 found = record_of(answer)
-        result.update(answer)
         if answer.get("failed"):
-            result["msg"] = host_failure(answer)
-            return result
+            return {**result, **answer, "msg": host_failure(answer)}
 
         action, now = answer["action"], answer["now"]
+        if present and found is not None and action == REFUSE and not self._task.check_mode:
+            # Nothing else, so that the message is what is seen of it.
+            said = lost(found, now) if renew else refusal(found, now)
+            return {**result, "failed": True, "changed": False, "action": action, "msg": said}
+        result.update(answer)
         if not present:
             result["msg"] = report(found, action, now, found is not None and is_dead(found, me))
-        elif found is not None and action == REFUSE and not self._task.check_mode:
-            result["failed"] = True
-            result["msg"] = lost(found, now) if renew else refusal(found, now)
         elif found is not None and action == REFUSE:
             self._warn(variables, half_true(found, now))
         elif found is not None and action == TAKE_OVER and not self._task.check_mode:

@@ -28,12 +28,21 @@ from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.playbook.play import Play
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock import REFUSE
+from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock import (
+    REFUSE,
+    lost_unnoticed,
+    record_of,
+)
 from ansible_collections.cloudnative.platform.plugins.plugin_utils._run_lock import Release
 
 NAME = "cloudnative.platform.run_lock"
 # How a host is reached may be said by the play or the task that takes the lock, and holds for giving it back as well.
 CONNECTION = ("become", "become_user", "become_method", "become_flags", "remote_user", "connection", "port")
+
+NOT_GIVEN_BACK = (
+    "the lock of the platform was not given back: {}. If it is still there, it expires, or is removed with "
+    "playbooks/unlock.yml"
+)
 
 
 class CallbackModule(CallbackBase):
@@ -63,16 +72,21 @@ class CallbackModule(CallbackBase):
         if task.action.rpartition(".")[2] != "run_lock":
             return
         if self._listens:
-            if answer.get("action") == REFUSE:
-                Release.failures[host] = str(answer.get("msg"))
+            record = record_of(answer)
+            if record is not None and answer["action"] == REFUSE:
+                Release.failures[host] = lost_unnoticed(record, answer["now"])
         elif answer.get("held"):
             self._held[host] = self._play_for(host, task)
         else:
             self._held.pop(host, None)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        host, answer = result._host.get_name(), result._result
         if self._listens:
-            Release.failures[result._host.get_name()] = str(result._result.get("msg"))
+            Release.failures[host] = NOT_GIVEN_BACK.format(answer.get("msg"))
+        elif result._task.action.rpartition(".")[2] == "run_lock" and answer.get("action") == REFUSE:
+            # It was lost, and the run knows.
+            self._held.pop(host, None)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         self.v2_runner_on_failed(result)
@@ -96,10 +110,7 @@ class CallbackModule(CallbackBase):
         finally:
             manager.cleanup()
         for host, reason in Release.failures.items():
-            self._display.warning(
-                f"{host}: the lock of the platform was not given back: {reason}. If it is still there, it expires, or "
-                "is removed with playbooks/unlock.yml"
-            )
+            self._display.warning(f"{host}: {reason}")
         Release.failures.clear()
 
     def _play_for(self, host: str, task: t.Any) -> dict[str, t.Any]:

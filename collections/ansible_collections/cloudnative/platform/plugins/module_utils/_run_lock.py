@@ -96,6 +96,12 @@ def judge(dead: bool, take_over: bool) -> str:
     return ""
 
 
+def record_of(answer: t.Mapping[str, t.Any]) -> Record | None:
+    """The record that a module call found, from its result."""
+    found = answer.get("found")
+    return Record(**{**found, "holder": Holder(**found["holder"])}) if found else None
+
+
 def expired(record: Record, now: int) -> bool:
     return record.run != DAMAGED and now >= record.expires
 
@@ -183,6 +189,14 @@ def lost(record: Record, now: int) -> str:
     return (
         f"Another run took the lock of this platform away from this one: {describe(record, now)}. This run stops, so "
         "that two don't change the same hosts; start it again when the other one is done"
+    )
+
+
+def lost_unnoticed(record: Record, now: int) -> str:
+    """What a run says that was through before it noticed."""
+    return (
+        f"another run took the lock of this platform away from this one while it ran: {describe(record, now)}. "
+        "Both may have changed the same hosts; start this one again when the other one is done"
     )
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -27,7 +27,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock imp
     half_true,
     judge,
     lost,
+    lost_unnoticed,
     parse,
+    record_of,
     refusal,
     report,
     same_controller,
@@ -129,6 +131,12 @@ def test_record_is_what_was_written():
     assert parse(text) == HELD
 
 
+def test_record_comes_through_the_result_of_a_module():
+    assert record_of({"found": json.loads(json.dumps(asdict(HELD)))}) == HELD
+    assert record_of({"found": None}) is None
+    assert record_of({"failed": True}) is None
+
+
 def test_newer_and_older_records_are_read():
     content = json.loads(dump(HELD))
     content["invented_later"] = 1
@@ -212,6 +220,9 @@ def test_what_is_said_names_the_holder_and_the_remedy():
         "or, when you know that it is dead, take the lock with -e platform_lock_break=true"
     )
     assert lost(HELD, NOW).startswith(f"Another run took the lock of this platform away from this one: {who}. ")
+    assert lost_unnoticed(HELD, NOW).startswith(
+        f"another run took the lock of this platform away from this one while it ran: {who}. "
+    )
     assert half_true(HELD, NOW).startswith(f"another run holds the lock of this platform: {who}. ")
 
 
