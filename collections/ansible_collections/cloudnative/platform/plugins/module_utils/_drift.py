@@ -1,0 +1,203 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What tasks of a run in check mode would change, gathered into one report. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing as t
+
+FORMAT = 1
+NONE, DRIFT, ERROR = "none", "drift", "error"
+SEE = "see the other errors"
+#: sentences of one area that the table shows; the report has all of them
+TABLE_ACTIONS = 10
+
+Result = t.Mapping[str, t.Any]
+Entry = dict[str, t.Any]
+
+
+class DriftError(Exception):
+    """The input of a report is not usable; the message names it."""
+
+
+def unified(entry: t.Any, path: str = "") -> str:
+    """One entry of a task's diff, in any of the forms that Ansible knows, as text; *path* where it names none."""
+    if not isinstance(entry, t.Mapping):
+        return ""
+    if entry.get("prepared"):
+        return str(entry["prepared"]).rstrip("\n") + "\n"
+    names = [str(entry.get(f"{side}_header") or path) for side in ("before", "after")]
+    before, after = _lines(entry.get("before")), _lines(entry.get("after"))
+    text = "".join(difflib.unified_diff(before, after, names[0], names[1], "now", "wanted"))
+    if not text and any(entry.get(key) for key in ("dst_binary", "src_binary", "dst_larger", "src_larger")):
+        return f"{names[0] or names[1]}: the content differs\n"
+    return text
+
+
+def _lines(side: t.Any) -> list[str]:
+    if side is None:
+        return []
+    if isinstance(side, t.Mapping):
+        side = "".join(f"{key}: {value}\n" for key, value in sorted(side.items()))
+    elif not isinstance(side, str):
+        side = json.dumps(side, indent=2, sort_keys=True, default=str) + "\n"
+    lines = side.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n\\ No newline at end of file\n"
+    return lines
+
+
+def diff_of(result: Result) -> str:
+    entries = result.get("diff") or []
+    if isinstance(entries, t.Mapping):
+        entries = [entries]
+    path = str(result.get("dest") or result.get("path") or "")
+    return "".join(unified(entry, path) for entry in entries)
+
+
+def actions_of(result: Result) -> list[str]:
+    """Sentences of a result; a module that has none of its own is told by what it writes."""
+    actions = result.get("actions") or []
+    if isinstance(actions, t.Mapping):
+        actions = [f"{where}: {action}" for where, found in actions.items() for action in found]
+    actions = [str(action) for action in actions]
+    missing = result.get("missing_packages")
+    if missing:
+        actions.append(f"install packages: {', '.join(missing)}")
+    if not actions and result.get("changed"):
+        actions.append(f"change {result.get('dest') or result.get('path') or 'what the diff shows'}")
+    return actions
+
+
+def judge(area: Result, result: Result) -> tuple[Entry | None, Entry | None]:
+    """What a registered result says: drift, an error, neither or (of a task that failed half way) both."""
+    where = {"role": area["role"], "area": area["area"]}
+    if result.get("skipped"):
+        return None, None
+    broken = result.get("unreachable") or result.get("failed")
+    error = None
+    if broken:
+        error = {**where, "message": str(result.get("msg") or "the task failed without a message")}
+    actions = actions_of(result)
+    if not actions or (broken and not result.get("actions")):
+        return None, error
+    diff = "" if area.get("secret") else diff_of(result)
+    return {**where, "actions": actions, "diff": diff}, error
+
+
+def status_of(drift: t.Sequence[t.Any], errors: t.Sequence[t.Any]) -> str:
+    return ERROR if errors else DRIFT if drift else NONE
+
+
+def _noted(notes: t.Iterable[Result], known: t.Sequence[Entry]) -> list[Entry]:
+    """What a rescue noted, without what the result of a registered task has told already."""
+    errors: list[Entry] = []
+    for note in notes:
+        message = str(note.get("message") or "") or f"it was not compared any further; {SEE}"
+        if not any(message == error["message"] for error in (*known, *errors)):
+            errors.append({"role": "", "area": str(note.get("task") or ""), "message": message})
+    return errors
+
+
+def report(
+    areas: t.Sequence[Result],
+    hosts: t.Sequence[str],
+    variables: t.Mapping[str, t.Mapping[str, t.Any]],
+    time: str,
+    platform: Result,
+) -> Entry:
+    """The report.
+
+    *areas* name the variables that tasks registered: `role`, `area`, `result`, and where they hold `scope: cluster`
+    (the task runs once for all hosts) and `secret` (its diff is not shown). *variables* are those of each host, of
+    which `drift_notes` and `drift_cluster_notes` are read too: why a part of the run ended early.
+    """
+    own = [area for area in areas if area.get("scope", "host") == "host"]
+    shared = [area for area in areas if area.get("scope") == "cluster"]
+    if len(own) + len(shared) != len(areas):
+        raise DriftError("the scope of an area must be host or cluster")
+    found = [_host(host, own, variables[host]) for host in hosts]
+    cluster = _cluster([variables[host] for host in hosts], shared)
+    drift = [entry for one in (*found, cluster) for entry in one["drift"]]
+    errors = [error for one in (*found, cluster) for error in one["errors"]]
+    return {
+        "format": FORMAT,
+        "time": time,
+        "platform": dict(platform),
+        "status": status_of(drift, errors),
+        "totals": {
+            "hosts": len(found),
+            "hosts_with_drift": sum(bool(one["drift"]) for one in found),
+            "hosts_with_errors": sum(bool(one["errors"]) for one in found),
+            "actions": sum(len(entry["actions"]) for entry in drift),
+            "errors": len(errors),
+        },
+        "cluster": cluster,
+        "hosts": found,
+    }
+
+
+def _host(name: str, areas: t.Sequence[Result], variables: t.Mapping[str, t.Any]) -> Entry:
+    results = [(area, variables[area["result"]]) for area in areas if area["result"] in variables]
+    judged = [judge(area, result) for area, result in results]
+    drift = [entry for entry, _error in judged if entry]
+    errors = [error for _entry, error in judged if error]
+    if not any(result.get("unreachable") for _area, result in results):
+        # What fails on a host after the connection was lost says nothing of the host.
+        errors += _noted(variables.get("drift_notes") or [], errors)
+    if not results and not errors:
+        errors.append({"role": "", "area": "", "message": f"it was not compared; {SEE}"})
+    return {"name": name, "status": status_of(drift, errors), "drift": drift, "errors": errors}
+
+
+def _cluster(variables: t.Sequence[t.Mapping[str, t.Any]], areas: t.Sequence[Result]) -> Entry:
+    """What tasks found that run once for all hosts: each host has the same result, of which one is told."""
+    drift, errors = [], []
+    for area in areas:
+        results = [one[area["result"]] for one in variables if area["result"] in one]
+        for result in [one for one in results if not one.get("skipped")][:1]:
+            entry, error = judge(area, result)
+            drift += [entry] if entry else []
+            errors += [error] if error else []
+    notes = [note for one in variables for note in one.get("drift_cluster_notes") or []]
+    # Hosts other than the one that ran the task note that it failed, but not why.
+    errors += _noted([note for note in notes if note.get("message")] or notes, errors)
+    return {"status": status_of(drift, errors), "drift": drift, "errors": errors}
+
+
+def headline(found: Result) -> str:
+    totals = found["totals"]
+    changes = _count(totals["actions"], "change")
+    if found["status"] == ERROR:
+        return f"the state could not be determined ({_count(totals['errors'], 'error')}); drift found so far: {changes}"
+    if found["status"] == DRIFT:
+        where = " and in the cluster" if found["cluster"]["drift"] else ""
+        return f"drift: {changes}, on {totals['hosts_with_drift']} of {_count(totals['hosts'], 'host')}{where}"
+    return f"no drift on {_count(totals['hosts'], 'host')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def table(found: Result) -> list[str]:
+    """The report as short lines: a headline, then one for each sentence."""
+    rows: list[tuple[str, str, str]] = []
+    for name, one in [*((host["name"], host) for host in found["hosts"]), ("cluster", found["cluster"])]:
+        for error in one["errors"]:
+            where = " ".join(filter(None, (error["role"], error["area"] and f"({error['area']})")))
+            message = " ".join(str(error["message"]).split())
+            rows.append((name, "ERROR", f"{where}: {message}" if where else message))
+        for entry in one["drift"]:
+            actions = entry["actions"][:TABLE_ACTIONS]
+            more = len(entry["actions"]) - len(actions)
+            rows += [(name, entry["role"], action) for action in actions]
+            rows += [(name, entry["role"], f"… and {more} more")] if more else []
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    return [headline(found), *(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows)]
