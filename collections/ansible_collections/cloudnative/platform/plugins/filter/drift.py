@@ -14,6 +14,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.cloudnative.platform.plugins.filter.host_failure import host_failure
 from ansible_collections.cloudnative.platform.plugins.module_utils import _drift
 
 COLLECTION = pathlib.Path(__file__).parents[2]
@@ -35,11 +36,13 @@ def drift_report(
     time: str,
     bundle: str | None = None,
     kubernetes: str | None = None,
+    ended: list[str] | None = None,
+    notes: list[dict[str, t.Any]] | None = None,
 ) -> t.Any:
     """Gather what tasks registered in check mode into one report."""
     platform = {"version": collection_version(), "bundle": bundle or None, "kubernetes": kubernetes or None}
     try:
-        found = _drift.report(areas, hosts, hostvars, time, platform)
+        found = _drift.report(areas, hosts, hostvars, time, platform, ended or [], notes or [], host_failure)
     except _drift.DriftError as error:
         raise AnsibleFilterError(str(error)) from error
     # Files of hosts may hold what older releases of ansible-core take for templates.

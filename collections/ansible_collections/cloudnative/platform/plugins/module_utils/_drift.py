@@ -75,7 +75,13 @@ def actions_of(result: Result) -> list[str]:
     return actions
 
 
-def judge(area: Result, result: Result) -> tuple[Entry | None, Entry | None]:
+def reason_of(result: Result) -> str:
+    return str(result.get("msg") or "the task failed without a message")
+
+
+def judge(
+    area: Result, result: Result, explain: t.Callable[[Result], str] = reason_of
+) -> tuple[Entry | None, Entry | None]:
     """What a registered result says: drift, an error, neither or (of a task that failed half way) both."""
     where = {"role": area["role"], "area": area["area"]}
     if result.get("skipped"):
@@ -83,7 +89,7 @@ def judge(area: Result, result: Result) -> tuple[Entry | None, Entry | None]:
     broken = result.get("unreachable") or result.get("failed")
     error = None
     if broken:
-        error = {**where, "message": str(result.get("msg") or "the task failed without a message")}
+        error = {**where, "message": explain(result)}
     actions = actions_of(result)
     if not actions or (broken and not result.get("actions")):
         return None, error
@@ -111,19 +117,28 @@ def report(
     variables: t.Mapping[str, t.Mapping[str, t.Any]],
     time: str,
     platform: Result,
+    ended: t.Collection[str] = (),
+    notes: t.Sequence[Result] = (),
+    explain: t.Callable[[Result], str] = reason_of,
 ) -> Entry:
     """The report.
 
     *areas* name the variables that tasks registered: `role`, `area`, `result`, and where they hold `scope: cluster`
     (the task runs once for all hosts) and `secret` (its diff is not shown). *variables* are those of each host, of
-    which `drift_notes` and `drift_cluster_notes` are read too: why a part of the run ended early.
+    which `drift_notes` and `drift_cluster_notes` are read too: why a part of the run ended early. *notes* are more of
+    the latter, *ended* the hosts that Ansible itself took out of the run.
     """
     own = [area for area in areas if area.get("scope", "host") == "host"]
     shared = [area for area in areas if area.get("scope") == "cluster"]
     if len(own) + len(shared) != len(areas):
         raise DriftError("the scope of an area must be host or cluster")
-    found = [_host(host, own, variables[host]) for host in hosts]
-    cluster = _cluster([variables[host] for host in hosts], shared)
+    cluster = _cluster([variables[host] for host in hosts], shared, notes, explain)
+    found = []
+    for host in hosts:
+        results = [(area, variables[host][area["result"]]) for area in own if area["result"] in variables[host]]
+        judged = [judge(area, result, explain) for area, result in results]
+        lost = any(result.get("unreachable") for _area, result in results)
+        found.append(_host(host, judged, variables[host], lost, host in ended, cluster["errors"]))
     drift = [entry for one in (*found, cluster) for entry in one["drift"]]
     errors = [error for one in (*found, cluster) for error in one["errors"]]
     return {
@@ -143,29 +158,42 @@ def report(
     }
 
 
-def _host(name: str, areas: t.Sequence[Result], variables: t.Mapping[str, t.Any]) -> Entry:
-    results = [(area, variables[area["result"]]) for area in areas if area["result"] in variables]
-    judged = [judge(area, result) for area, result in results]
+def _host(
+    name: str,
+    judged: t.Sequence[tuple[Entry | None, Entry | None]],
+    variables: t.Mapping[str, t.Any],
+    lost: bool,
+    ended: bool,
+    known: t.Sequence[Entry],
+) -> Entry:
     drift = [entry for entry, _error in judged if entry]
     errors = [error for _entry, error in judged if error]
-    if not any(result.get("unreachable") for _area, result in results):
+    if not lost:
         # What fails on a host after the connection was lost says nothing of the host.
-        errors += _noted(variables.get("drift_notes") or [], errors)
-    if not results and not errors:
+        errors += _noted(variables.get("drift_notes") or [], [*errors, *known])
+    if not errors and not judged:
         errors.append({"role": "", "area": "", "message": f"it was not compared; {SEE}"})
+    elif not errors and ended:
+        # Of a task that runs once for all hosts, the others know only that it failed.
+        errors.append({"role": "", "area": "", "message": f"it was not compared any further; {SEE}"})
     return {"name": name, "status": status_of(drift, errors), "drift": drift, "errors": errors}
 
 
-def _cluster(variables: t.Sequence[t.Mapping[str, t.Any]], areas: t.Sequence[Result]) -> Entry:
+def _cluster(
+    variables: t.Sequence[t.Mapping[str, t.Any]],
+    areas: t.Sequence[Result],
+    notes: t.Sequence[Result],
+    explain: t.Callable[[Result], str],
+) -> Entry:
     """What tasks found that run once for all hosts: each host has the same result, of which one is told."""
     drift, errors = [], []
     for area in areas:
         results = [one[area["result"]] for one in variables if area["result"] in one]
         for result in [one for one in results if not one.get("skipped")][:1]:
-            entry, error = judge(area, result)
+            entry, error = judge(area, result, explain)
             drift += [entry] if entry else []
             errors += [error] if error else []
-    notes = [note for one in variables for note in one.get("drift_cluster_notes") or []]
+    notes = [*notes, *(note for one in variables for note in one.get("drift_cluster_notes") or [])]
     # Hosts other than the one that ran the task note that it failed, but not why.
     errors += _noted([note for note in notes if note.get("message")] or notes, errors)
     return {"status": status_of(drift, errors), "drift": drift, "errors": errors}

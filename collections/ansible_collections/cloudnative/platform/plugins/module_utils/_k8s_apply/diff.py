@@ -91,8 +91,11 @@ def changed_fields(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
         sides: tuple[Object, Object] = ({}, {})
         for key in [*before, *(key for key in after if key not in before)]:
             if key in before and key in after:
-                if before[key] != after[key]:
-                    sides[0][key], sides[1][key] = changed_fields(before[key], after[key])
+                pair = changed_fields(before[key], after[key]) if before[key] != after[key] else ({}, {})
+                for side, value in zip(sides, pair):
+                    # Of what only one side has, the other side says nothing at all.
+                    if value not in ({}, []):
+                        side[key] = value
             else:
                 side, value = (sides[0], before[key]) if key in before else (sides[1], after[key])
                 side[key] = value
@@ -129,7 +132,7 @@ def _names(items: list[t.Any], key: str) -> bool:
 def as_yaml(body: Object) -> str:
     """YAML for people: a text of several lines stands there as such."""
 
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
+    class Dumper(yaml.SafeDumper):
         pass
 
     def text(dumper: t.Any, value: str) -> t.Any:
