@@ -59,7 +59,7 @@ def drift_determined(report: dict[str, t.Any], problem: str = "") -> bool:
     if problem:
         raise AnsibleFilterError(f"the drift report could not be made: {problem}")
     if report["status"] == _drift.ERROR:
-        raise AnsibleFilterError("\n".join(_drift.table(report)))
+        raise AnsibleFilterError("\n".join(_drift.problems(report)))
     return True
 
 

@@ -13,6 +13,7 @@ import json
 import typing as t
 
 FORMAT = 1
+WORD = "ERROR"
 NONE, DRIFT, ERROR = "none", "drift", "error"
 SEE = "see the other errors"
 #: sentences of one area that the table shows; the report has all of them
@@ -84,8 +85,6 @@ def judge(
 ) -> tuple[Entry | None, Entry | None]:
     """What a registered result says: drift, an error, neither or (of a task that failed half way) both."""
     where = {"role": area["role"], "area": area["area"]}
-    if result.get("skipped"):
-        return None, None
     broken = result.get("unreachable") or result.get("failed")
     error = None
     if broken:
@@ -135,7 +134,9 @@ def report(
     cluster = _cluster([variables[host] for host in hosts], shared, notes, explain)
     found = []
     for host in hosts:
+        # What was skipped was not looked at.
         results = [(area, variables[host][area["result"]]) for area in own if area["result"] in variables[host]]
+        results = [(area, result) for area, result in results if not result.get("skipped")]
         judged = [judge(area, result, explain) for area, result in results]
         lost = any(result.get("unreachable") for _area, result in results)
         found.append(_host(host, judged, variables[host], lost, host in ended, cluster["errors"]))
@@ -214,18 +215,31 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def problems(found: Result) -> list[str]:
+    """The errors of a report as short lines, after a headline."""
+    return [headline(found), *_aligned(row for row in _rows(found) if row[1] == WORD)]
+
+
 def table(found: Result) -> list[str]:
     """The report as short lines: a headline, then one for each sentence."""
-    rows: list[tuple[str, str, str]] = []
+    return [headline(found), *_aligned(_rows(found))]
+
+
+def _rows(found: Result) -> t.Iterator[tuple[str, str, str]]:
     for name, one in [*((host["name"], host) for host in found["hosts"]), ("cluster", found["cluster"])]:
         for error in one["errors"]:
             where = " ".join(filter(None, (error["role"], error["area"] and f"({error['area']})")))
-            message = " ".join(str(error["message"]).split())
-            rows.append((name, "ERROR", f"{where}: {message}" if where else message))
+            lines = str(error["message"]).splitlines() or [""]
+            yield name, WORD, f"{where}: {lines[0]}" if where else lines[0]
+            yield from ((name, WORD, f"  {line.strip()}") for line in lines[1:])
         for entry in one["drift"]:
-            actions = entry["actions"][:TABLE_ACTIONS]
-            more = len(entry["actions"]) - len(actions)
-            rows += [(name, entry["role"], action) for action in actions]
-            rows += [(name, entry["role"], f"… and {more} more")] if more else []
+            yield from ((name, entry["role"], action) for action in entry["actions"][:TABLE_ACTIONS])
+            more = len(entry["actions"]) - TABLE_ACTIONS
+            if more > 0:
+                yield name, entry["role"], f"… and {more} more"
+
+
+def _aligned(rows: t.Iterable[tuple[str, str, str]]) -> list[str]:
+    rows = list(rows)
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    return [headline(found), *(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows)]
+    return [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows]

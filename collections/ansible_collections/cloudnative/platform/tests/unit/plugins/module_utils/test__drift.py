@@ -38,7 +38,13 @@ def found(**variables):
     [
         pytest.param({"host": UNCHANGED}, [], [], id="nothing"),
         pytest.param({"host": EDITED}, ["change /etc/hosts"], [], id="drift"),
-        pytest.param({"host": {**UNCHANGED, "skipped": True}}, [], [], id="skipped"),
+        pytest.param({"host": UNCHANGED, "secrets": {**EDITED, "skipped": True}}, [], [], id="one skipped"),
+        pytest.param(
+            {"host": {**UNCHANGED, "skipped": True}},
+            [],
+            ["it was not compared; see the other errors"],
+            id="all skipped",
+        ),
         pytest.param(
             {"host": {**UNCHANGED, "missing_packages": ["haproxy", "socat"]}},
             ["install packages: haproxy, socat"],
@@ -193,11 +199,13 @@ def test_table():
     report = make(first={"host": EDITED, "network": many}, b={"host": {**BROKEN, "msg": "a\n  b"}})
     lines = _drift.table(report)
     assert lines[0] == "the state could not be determined (1 error); drift found so far: 14 changes"
-    assert lines[1:4] == [
+    assert lines[1:5] == [
         "first    host     change /etc/hosts",
-        "b        ERROR    host (kernel): a b",
+        "b        ERROR    host (kernel): a",
+        "b        ERROR      b",
         "cluster  network  action 0",
     ]
+    assert _drift.problems(report)[1:] == ["b  ERROR  host (kernel): a", "b  ERROR    b"]
     assert lines[-1] == "cluster  network  … and 3 more"
 
 
