@@ -130,6 +130,12 @@ missing_packages:
   returned: always
   type: list
   elements: str
+check_mode:
+  description:
+    - Whether the module ran in check mode. C(ansible_check_mode) follows the command line only, not the C(check_mode)
+      of a play or a task.
+  returned: always
+  type: bool
 ansible_facts:
   description: Facts about the host.
   returned: always
@@ -275,19 +281,32 @@ def wishes_from(params: t.Mapping[str, t.Any]) -> Wishes:
     )
 
 
+KERNEL = "running kernel"
+
+
 def diff_of(steps: list[Step], state: HostState) -> list[dict[str, str]]:
-    """Files as they are; what lives in the kernel as one line a parameter."""
-    diff = []
+    """Files as they are, and all of the running kernel in one: a line for each parameter, module and name."""
+    diff = [entry(step.target, state.files.get(step.target) or "", step.value) for step in steps if step.kind == "file"]
+    before, after = [], []
     for step in steps:
-        if step.kind == "file":
-            before, after = state.files.get(step.target) or "", step.value
-        elif step.kind == "sysctl":
+        if step.kind == "sysctl":
             current = state.sysctls.get(step.target)
-            before, after = f"{current}\n" if current is not None else "", f"{step.value}\n"
-        else:
-            continue
-        diff.append({"before_header": step.target, "after_header": step.target, "before": before, "after": after})
+            before += [f"{step.target} = {' '.join(current.split())}\n"] if current is not None else []
+            after.append(f"{step.target} = {' '.join(step.value.split())}\n")
+        elif step.kind == "hostname":
+            before.append(f"hostname {state.hostname}\n")
+            after.append(f"hostname {step.value}\n")
+        elif step.kind == "swapoff":
+            before += [f"swap on {name}\n" for name in state.swaps]
+        elif step.kind != "file":
+            after.append(f"{step.text}\n")
+    if before or after:
+        diff.append(entry(KERNEL, "".join(before), "".join(after)))
     return diff
+
+
+def entry(header: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": header, "after_header": header, "before": before, "after": after}
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
@@ -320,6 +339,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         "actions": [step.text for step in todo.steps],
         "diff": diff_of(todo.steps, state),
         "missing_packages": missing,
+        "check_mode": module.check_mode,
         "ansible_facts": {"platform_host": facts},
     }
 
