@@ -108,7 +108,7 @@ class Action:
 def check(asked: Asked) -> None:
     """Refuse paths that can't be meant."""
     for path in (*asked.paths, *asked.empty_directories):
-        if not os.path.isabs(path) or os.path.normpath(path) != path:
+        if not os.path.isabs(path) or path.startswith("//") or os.path.normpath(path) != path:
             raise ResetError(f'"{path}" is not an absolute path in its shortest form')
     for path in asked.paths:
         if path in SHARED_DIRECTORIES:
