@@ -43,7 +43,7 @@ options:
     type: str
     choices: [present, absent]
     default: present
-    version_added: 0.2.0
+    version_added: 0.1.0
   hostname:
     description: Name of the host. Without it, the name is left as it is.
     type: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_reset
 short_description: Take back what services, containers and networks left on a host
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_removal
 short_description: Take nodes out of a Kubernetes cluster
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 description:
