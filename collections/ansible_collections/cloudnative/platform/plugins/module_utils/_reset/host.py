@@ -77,7 +77,8 @@ class Host:
         return shims + rest
 
     def _ip(self, *arguments: str) -> str:
-        return self._output("ip", "-json", *arguments)
+        # A host without the program never had a pod network.
+        return self._output("ip", "-json", *arguments) if self._module.get_bin_path("ip") else ""
 
     def _routes(self, networks: t.Sequence[str]) -> t.Iterator[observed.Route]:
         for version in sorted({"-6" if ":" in network else "-4" for network in networks}):
