@@ -28,25 +28,27 @@ BIN = pathlib.Path(sys.executable).parent
 
 def main() -> None:
     job = json.load(sys.stdin)
-    with tempfile.TemporaryDirectory(prefix=f"awx_{JOB_ID}_") as controller, tempfile.TemporaryDirectory() as runner:
-        print(json.dumps(run(job, pathlib.Path(controller), pathlib.Path(runner))))
+    with tempfile.TemporaryDirectory(prefix=f"awx_{JOB_ID}_") as directory:
+        print(json.dumps(run(job, pathlib.Path(directory))))
 
 
-def run(job: dict[str, t.Any], controller: pathlib.Path, runner: pathlib.Path) -> dict[str, t.Any]:
+def run(job: dict[str, t.Any], directory: pathlib.Path) -> dict[str, t.Any]:
+    controller, runner = directory / "controller", directory / "runner"
+    controller.mkdir()
+    runner.mkdir()
     write_private_data(job, controller)
     params = {
         "ident": JOB_ID,
         "private_data_dir": str(controller),
         "playbook": job["playbook"],
-        # In a container the worker gets the whole directory.
-        "inventory": "inventory",
+        "inventory": str(controller / "inventory" / "hosts"),
         "passwords": {"yes": "yes", "no": "no", "": ""},
         "suppress_env_files": True,
         "envvars": environment(job, controller / "project", runner),
         "ssh_key": pathlib.Path(job["key"]).read_text(),
         "fact_cache_type": "jsonfile",
     }
-    sent, received = controller / "sent", controller / "received"
+    sent, received = directory / "sent", directory / "received"
     with sent.open("wb") as stream:
         ansible_runner.interface.run(streamer="transmit", _output=stream, **params)
     with sent.open("rb") as stream, received.open("wb") as output:

@@ -77,6 +77,11 @@ def test_it_checks_the_input(core):
     assert "did you mean kubernetes_version?" in bad.stdout
 
 
+def test_a_project_sync_of_awx_has_nothing_to_install(core):
+    done = core.run("ansible-galaxy", "install", "-r", "requirements.yml")
+    assert (done.returncode, done.stdout) == (0, "Skipping install, no requirements found\n")
+
+
 def test_it_runs_the_unit_tests(core):
     tests = str(check_collection.COLLECTION / "tests" / "unit")
     done = core.run("pytest", "--quiet", "--numprocesses=auto", "-p", "no:cacheprovider", tests)
