@@ -98,11 +98,12 @@ class HostState:
     root_shared: bool = True
     files: t.Mapping[str, str | None] = field(default_factory=dict)  # text, None where there is no file
     rshared_enabled: bool = False
+    packages_interrupted: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    kind: str  # file, hostname, module, sysctl, swapoff, rshared, enable-rshared
+    kind: str  # packages, file, hostname, module, sysctl, swapoff, rshared, enable-rshared
     target: str
     text: str
     value: str = ""
@@ -123,6 +124,9 @@ class Plan:
 def plan(wishes: Wishes, state: HostState) -> Plan:
     """Pure: steps in order, problems that forbid them, and warnings."""
     result = Plan()
+    if state.packages_interrupted:
+        # apt refuses everything else until this was done.
+        result.steps.append(Step("packages", "", "finish the installation of packages that was interrupted"))
     _plan_hostname(wishes, state, result)
     _plan_modules(wishes, state, result)
     _plan_sysctls(wishes, state, result)

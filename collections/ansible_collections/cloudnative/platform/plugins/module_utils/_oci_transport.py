@@ -25,6 +25,8 @@ from urllib.parse import urlsplit
 
 RETRY_STATUS = (429, 500, 502, 503, 504)
 LONGEST_PAUSE = 5.0
+#: sixteen seconds of pauses in all: a registry, or its whole host, that restarts is back by then
+ATTEMPTS = 8
 
 T = t.TypeVar("T")
 
@@ -100,7 +102,7 @@ class Transport:
         password: str | None = None,
         timeout: float = 60,
         connect_timeout: float = 10,
-        attempts: int = 5,
+        attempts: int = ATTEMPTS,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         url = urlsplit(endpoint)

@@ -216,6 +216,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import gather
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     HostState,
     Requirements,
@@ -315,8 +316,9 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        result = run(module)
-    except (HostFileError, PrepareError, SystemdError) as e:
+        with lock_for(module):
+            result = run(module)
+    except (HostFileError, HostLockError, PrepareError, SystemdError) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
         module.fail_json(msg=f"cannot prepare the host: {e}")

@@ -256,6 +256,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service_io import (
     Host,
@@ -385,7 +386,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     module = HostServiceModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(**run(module))
+    try:
+        with lock_for(module):
+            result = run(module)
+    except HostLockError as e:
+        module.fail_json(msg=str(e))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import group_name, owner_name
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import Source
 from ansible_collections.cloudnative.platform.plugins.modules import oci_files
 
 ME, MINE = owner_name(os.getuid()), group_name(os.getgid())
@@ -235,3 +237,20 @@ def test_wrong_input(run, options, message):
     failed = run(**options)
     assert failed["failed"]
     assert message in failed["msg"]
+
+
+def test_a_file_system_that_fills_up_meanwhile_is_named(run, tmp_path, monkeypatch):
+    def fill(_source, _file, to):
+        with open(to, "wb") as stream:
+            stream.write(b"on")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "download", fill)
+        failed = run(files=["one"])
+    assert failed["failed"]
+    for part in (f"{tmp_path}/bin/one needs 1 MiB", "the file system /", "is full", "nothing was replaced"):
+        assert part in failed["msg"]
+    assert names(tmp_path) == []
+    assert run(files=["one"])["changed"]
+    assert (tmp_path / "bin" / "one").read_bytes() == CONTENT["one"]
