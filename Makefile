@@ -8,7 +8,7 @@ ARGS ?=
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean test lint unit contract molecule bench docs
+.PHONY: help up down clean test lint unit controllers contract molecule bench docs
 
 help: ## Show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,10 @@ lint: ## Check style, types, documentation and the built collection
 unit: ## Run the unit tests
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py unit
+
+controllers: ## Read the collection and run the unit tests with older versions of ansible-core; make an execution environment
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check.py controllers
 
 bundle: ## Make the bundle of all artifacts, or complete it
 	@scripts/bootstrap --lab

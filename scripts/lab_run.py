@@ -39,6 +39,7 @@ def play(
     variables: Mapping[str, object],
     arguments: list[str],
     progress: str | None = None,
+    programs: pathlib.Path = ROOT / ".venv" / "bin",
 ) -> Phase:
     """Runs a playbook. `progress` names the variable with the file that a long module call reports to."""
     print(f"\n==> {name}: playbooks/{playbook}", flush=True)
@@ -49,7 +50,7 @@ def play(
     if progress:
         variables = {**variables, progress: str(lines)}
     command = [
-        str(ROOT / ".venv" / "bin" / "ansible-playbook"),
+        str(programs / "ansible-playbook"),
         *(() if "--inventory" in arguments else ("--inventory", str(ROOT / "inventories" / "lab" / "hosts.ini"))),
         "--extra-vars",
         json.dumps(variables),
@@ -62,7 +63,7 @@ def play(
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=_environment(),
+            env=_environment(programs),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -99,10 +100,10 @@ def play(
     )
 
 
-def _environment() -> dict[str, str]:
+def _environment(programs: pathlib.Path) -> dict[str, str]:
     return {
         **os.environ,
-        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ.get('PATH', '')}",
+        "PATH": f"{programs}:{os.environ.get('PATH', '')}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_LOCALHOST_WARNING": "false",
