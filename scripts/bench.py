@@ -79,7 +79,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, interrupt)
     where = machine()
     if where["load_before"] > 1:
-        print(f"bench: something else runs here (load {where['load_before']}): do not publish these figures", flush=True)
+        print(f"bench: load is {where['load_before']} already: do not publish these figures", file=sys.stderr)
     try:
         measurement = measure(only or list(PARTS))
     except Failed as error:
