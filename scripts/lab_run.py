@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class Phase:
     changed: int
     # (host, tasks it saw)
     hosts: list[tuple[str, int]]
+    # what the controller's processes took; those on hosts and ssh's shared connections are not among them
+    cpu_seconds: float = 0.0
 
 
 def play(
@@ -40,10 +43,12 @@ def play(
     arguments: list[str],
     progress: str | None = None,
     programs: pathlib.Path = ROOT / ".venv" / "bin",
+    environment: Mapping[str, str] | None = None,
 ) -> Phase:
     """Runs a playbook. `progress` names the variable with the file that a long module call reports to."""
     print(f"\n==> {name}: playbooks/{playbook}", flush=True)
     started = time.monotonic()
+    cpu_before = _cpu_seconds()
     log = logs / f"{playbook.removesuffix('.yml')}.log"
     lines = logs / f"{playbook.removesuffix('.yml')}.progress"
     lines.unlink(missing_ok=True)
@@ -63,7 +68,7 @@ def play(
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=_environment(programs),
+            env={**_environment(programs), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -97,7 +102,14 @@ def play(
         seconds=time.monotonic() - started,
         changed=sum(int(match[3]) for match in recaps),
         hosts=[(match[1], int(match[2])) for match in recaps],
+        cpu_seconds=_cpu_seconds() - cpu_before,
     )
+
+
+def _cpu_seconds() -> float:
+    """Of all children that have ended, theirs included."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _environment(programs: pathlib.Path) -> dict[str, str]:
