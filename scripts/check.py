@@ -20,7 +20,7 @@ COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
-SCENARIOS = ("bundle", "lab", "host", "containerd", "registry", "kubernetes", "network", "cluster")
+SCENARIOS = ("bundle", "lab", "host", "containerd", "registry", "kubernetes", "network", "cluster", "secrets", "resume")
 
 
 @dataclass(frozen=True)
