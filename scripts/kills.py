@@ -287,10 +287,10 @@ class Driver:
         limit = f" --changes {','.join(self.changes)}" if self.changes else ""
         return f".venv/bin/python scripts/kills.py --seed {self.seed} --only {kill.number} --moment {moment:.1f}{limit}"
 
-    def __call__(self, only: int | None, moment: float | None, keep: bool) -> int:
+    def __call__(self, only: range | None, moment: float | None, keep: bool) -> int:
         self.logs.mkdir(parents=True, exist_ok=True)
-        plan = kill_schedule.schedule(self.seed, max(self.kills, only or 0), self.changes)
-        plan = [kill for kill in plan if only in (None, kill.number)]
+        plan = kill_schedule.schedule(self.seed, only[-1] if only else self.kills, self.changes)
+        plan = [kill for kill in plan if only is None or kill.number in only]
         failures = []
         started = time.monotonic()
         try:
@@ -354,11 +354,16 @@ def kill_family(pid: int) -> None:
             continue
 
 
+def numbers(text: str) -> range:
+    first, _dash, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", default=None, help="any word; a new one when not given")
     parser.add_argument("--kills", type=int, default=20, help="how many (20)")
-    parser.add_argument("--only", type=int, help="only this one of them")
+    parser.add_argument("--only", type=numbers, help="only these of them: 7 or 4-6")
     parser.add_argument("--moment", type=float, help="with --only: seconds after the start of the run")
     parser.add_argument("--changes", default="", help=f"what reconciles change: {', '.join(c.name for c in CHANGES)}")
     parser.add_argument("--keep", action="store_true", help="stop at the first failure and keep its hosts")
