@@ -111,8 +111,8 @@ def answer(nodes=(), members=(), tokens=()):
     return "\n".join(json.dumps(part) for part in ({"items": list(nodes)}, {"members": list(members)}, list(tokens)))
 
 
-JOIN = ["cloudnative.platform", "join", "2026-11-25T12:20:00Z"]
-INIT = ["cloudnative.platform", "init", "2026-11-25T12:10:00Z"]
+JOIN = ["cloudnative.platform join", "2026-11-25T12:20:00Z"]
+INIT = ["cloudnative.platform init", "2026-11-25T12:10:00Z"]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,17 @@ def test_a_run_tells_which_hosts_it_changed(tmp_path):
 
 
 def test_the_sampler_sees_command_lines_and_environments():
-    sampler = Sampler(interval=0.05)
-    with sampler:
-        subprocess.run(
-            [sys.executable, "-c", "import time; time.sleep(0.5)", "secret-on-the-line"],
-            env={"HIDDEN": "secret-in-the-environment"},
-            check=True,
-        )
-    assert sampler.rounds > 2
+    command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", "secret-on-the-line"]
+    process = subprocess.Popen(command, env={"HIDDEN": "secret-in-the-environment"}, stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        with Sampler(interval=0.05) as sampler:
+            deadline = time.monotonic() + 30
+            while sampler.rounds < 2 and time.monotonic() < deadline:
+                time.sleep(0.05)
+    finally:
+        process.kill()
+        process.communicate()
     assert any(b"secret-on-the-line" in line for line in sampler.command_lines)
     assert any(b"secret-in-the-environment" in text for _name, text in sampler.environments)
     assert b"secret-in-the-environment" not in b"\n".join(sampler.command_lines)
