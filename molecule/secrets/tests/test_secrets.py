@@ -212,7 +212,8 @@ def test_the_search_finds_what_is_planted(evidence):
 
 
 def test_no_secret_shows(evidence):
-    assert [str(leak) for leak in evidence.leaks() if leak.secret != "canary"] == []
+    leaks = [str(leak) for leak in evidence.leaks() if leak.secret != "canary"]
+    assert not leaks, "\n".join(leaks)
 
 
 def test_no_secret_is_in_an_environment(evidence):
@@ -222,7 +223,7 @@ def test_no_secret_is_in_an_environment(evidence):
             allowed = ENVIRONMENT_MAY_HOLD.get(process)
             if leak.secret != "canary" and not (allowed and leak.secret.startswith(allowed)):
                 leaks.append(str(leak))
-    assert leaks == []
+    assert not leaks, "\n".join(leaks)
 
 
 def test_failed_tasks_did_fail_and_say_why(evidence):
