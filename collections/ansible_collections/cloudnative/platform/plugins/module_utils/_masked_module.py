@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
@@ -18,6 +20,8 @@ class MaskedModule(AnsibleModule):
     Core writes a dictionary to the system log as text, and masks secrets in that text. A password with a quote or a
     letter beyond ASCII in it is written differently there, and stays. Here it is masked before it becomes text.
     """
+
+    params: dict[str, t.Any]
 
     def _log_invocation(self) -> None:
         params = self.params
