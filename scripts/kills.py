@@ -32,12 +32,12 @@ LAB = "molecule-resume"
 SUBNET = "10.98.93.0/24"
 FILES = ROOT / ".lab" / "molecule" / "resume"
 #: a run that does not end is as bad as one that fails
-LONGEST_RUN = 420.0
+LONGEST_RUN = 600.0
 #: every so many kills a further run must change nothing
 QUIET_EVERY = 4
 #: how long a node may take to be ready again after its host came back
-SETTLE = 60.0
-GROUP_VARS = {"kubernetes_timeout": 120}
+SETTLE = 120.0
+GROUP_VARS = {"kubernetes_timeout": 180}
 _TASK = re.compile(r"^TASK \[(?:[\w.]+ : )?(.*?)\]")
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
