@@ -2,6 +2,8 @@
 
 PROFILE ?= small
 SCENARIO ?= lab
+KILLS ?= 20
+SEED ?=
 # Further arguments for every ansible-playbook of `make up`, e.g. ARGS="-e network_plugin=flannel"
 ARGS ?=
 # Parts that `make bench` measures: bundle install rerun fifty worker floor; all when empty
@@ -10,7 +12,7 @@ ONLY ?=
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean test lint unit controllers contract molecule bench docs
+.PHONY: help up down clean test lint unit controllers contract molecule kills bench docs
 
 help: ## Show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -54,6 +56,10 @@ contract: ## Run modules against a real registry and a real API server out of th
 molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/check.py molecule/$(SCENARIO)
+
+kills: ## Kill what makes the cluster, KILLS times (20); one more run must converge (SEED=word repeats)
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/kills.py --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 bench: ## Measure what the README promises, on hosts of its own (ONLY="floor worker": these parts); writes bench/results.json
 	@scripts/bootstrap --lab

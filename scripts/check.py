@@ -31,6 +31,8 @@ SCENARIOS = (
     "reset",
     "cluster",
     "controllers",
+    "secrets",
+    "resume",
 )
 
 

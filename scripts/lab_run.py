@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / ".venv" / "bin"
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -42,7 +43,7 @@ def play(
     variables: Mapping[str, object],
     arguments: list[str],
     progress: str | None = None,
-    programs: pathlib.Path = ROOT / ".venv" / "bin",
+    programs: pathlib.Path = PROGRAMS,
     environment: Mapping[str, str] | None = None,
 ) -> Phase:
     """Runs a playbook. `progress` names the variable with the file that a long module call reports to."""
@@ -68,7 +69,7 @@ def play(
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**_environment(programs), **(environment or {})},
+            env={**ansible_environment(programs), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -112,7 +113,7 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _environment(programs: pathlib.Path) -> dict[str, str]:
+def ansible_environment(programs: pathlib.Path = PROGRAMS) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{programs}:{os.environ.get('PATH', '')}",
