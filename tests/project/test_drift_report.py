@@ -59,7 +59,9 @@ def compared() -> list[tuple[str, str]]:
 
 
 def test_the_roles_are_those_that_converge():
-    assert roles_of(REPORT) == roles_of(SITE)
+    # Measuring changes nothing.
+    converging = {hosts: [role for role in roles if role[1] != "measure"] for hosts, roles in roles_of(SITE).items()}
+    assert roles_of(REPORT) == converging
 
 
 def test_their_variables_are_the_same():
