@@ -154,14 +154,13 @@ import os
 import socket
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
     HostFileError,
     parse_mode,
     reason_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import (
     Action,
     File,
@@ -176,6 +175,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io
     look,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry import RegistryError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "registry": {
@@ -316,7 +318,7 @@ class Run:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         with lock_for(module):
             run = Run(module)

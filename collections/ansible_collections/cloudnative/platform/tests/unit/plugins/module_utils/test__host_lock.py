@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, host_lock
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, abandoned, host_lock
 
 
 def holder(path, then):
@@ -85,3 +85,36 @@ def test_an_error_lets_go_of_it(tmp_path):
     with host_lock("second", timeout=0, path=path):
         pass
     assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_abandoned():
+    reader, writer = os.pipe()
+    assert not abandoned(writer)
+    os.close(reader)
+    assert abandoned(writer)
+    os.close(writer)
+    with open(os.devnull, "w") as stream:
+        assert not abandoned(stream.fileno())
+
+
+def test_who_waits_for_a_run_that_has_gone_gives_up(tmp_path):
+    path = str(tmp_path / "lock")
+    code = (
+        "from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import host_lock\n"
+        f"with host_lock('second', path={path!r}): open({str(tmp_path / 'did')!r}, 'w')"
+    )
+    with host_lock("first", path=path):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.stdout.close()
+        assert "was ended while it waited" in process.stderr.read()
+        assert process.wait(5) == 1
+        process.stderr.close()
+    assert not (tmp_path / "did").exists()

@@ -156,6 +156,21 @@ def test_the_version_of_what_was_installed_can_be_read_from_the_state_file(run, 
     assert installed_version(record, "one", {(info.st_size, info.st_mtime_ns, info.st_ino)}) == "v1"
 
 
+def test_content_is_noticed_whatever_its_stamp_says(run, tmp_path):
+    run()
+    path = tmp_path / "bin" / "one"
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(b"X")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+    predicted = run(check=True)
+    assert predicted["paths_changed"] == [str(path)]
+    assert run()["actions"] == predicted["actions"]
+    assert path.read_bytes() == CONTENT["one"]
+
+
 def test_files_that_are_right_without_a_state_file(run, registry, tmp_path):
     run()
     (tmp_path / "state.json").unlink()
