@@ -162,13 +162,13 @@ def image_version(manifest: str, name: str) -> str:
 def installed_version(record: str, name: str, running: t.Container[tuple[int, ...]]) -> str:
     """Pure: the version of a program that runs, by the record of installed files.
 
-    `running` are (size, mtime, inode) of what runs, as the record has them. A program that was replaced but not
+    `running` are (size, mtime, inode) of what runs, with which the record's keys begin. A program that was replaced but not
     restarted runs from a file that is not in the record any more: unknown.
     """
     try:
         files = json.loads(record)["files"].values()
         for entry in files:
-            if entry.get("name") == name and tuple(entry["key"]) in running:
+            if entry.get("name") == name and tuple(entry["key"][:3]) in running:
                 return str(entry.get("ref", "")).partition("@")[0].rpartition(":")[2]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         # A record that is damaged says nothing; oci_files writes it anew.

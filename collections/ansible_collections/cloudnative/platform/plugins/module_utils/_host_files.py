@@ -131,11 +131,17 @@ def reason_of(error: OSError, path: str) -> str:
     return f"the file system {mount} is full ({free // 2**20} MiB free): make room there and run again"
 
 
-def file_system_of(path: str) -> tuple[str, int]:
-    """Where the file system of a path is mounted, and its free bytes."""
+def existing_directory(path: str) -> str:
+    """The directory that a path is, or that it will be made in."""
     directory = os.path.abspath(path)
     while not os.path.isdir(directory):
         directory = os.path.dirname(directory)
+    return directory
+
+
+def file_system_of(path: str) -> tuple[str, int]:
+    """Where the file system of a path is mounted, and its free bytes."""
+    directory = existing_directory(path)
     info = os.statvfs(directory)
     while not os.path.ismount(directory):
         directory = os.path.dirname(directory)

@@ -19,9 +19,9 @@ from contextlib import closing
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import existing_directory
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_measure import Sample, percentile, skew
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import OciFilesError, layers_of
-from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import existing_parent
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry import (
     Registry,
     RegistryError,
@@ -96,7 +96,7 @@ def measure_clock(
 
 def measure_fsync(path: str, sync: t.Callable[[int], None] = os.fdatasync, seconds: float = WRITE_SECONDS) -> Measured:
     """Latency of small writes that must reach the disk, in the file system that a directory is or will be in."""
-    directory = existing_parent(os.path.join(path, FSYNC_FILE))
+    directory = existing_directory(path)
     result: Measured = {"path": path, "directory": directory}
     name = os.path.join(directory, FSYNC_FILE)
     try:

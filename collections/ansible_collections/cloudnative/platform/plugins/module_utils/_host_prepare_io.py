@@ -24,6 +24,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     FilePlan,
     Wanted,
     Writer,
+    file_system_of,
     read_text,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
@@ -237,7 +238,4 @@ def _set_sysctl(step: Step) -> None:
 
 
 def free_mb(path: str) -> int:
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    info = os.statvfs(path)
-    return info.f_bavail * info.f_frsize // 2**20
+    return file_system_of(path)[1] // 2**20

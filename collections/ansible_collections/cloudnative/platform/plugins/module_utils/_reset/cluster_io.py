@@ -38,7 +38,8 @@ def observe() -> Object:
 
 
 def kubectl(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
-    return kubeadm.kubectl([f"--server={SERVER}", *arguments], stdin=stdin)
+    command = ["kubectl", f"--kubeconfig={kubeadm.ADMIN_CONF}", f"--server={SERVER}", "--request-timeout=10s"]
+    return kubeadm.run([*command, *arguments], stdin=stdin)
 
 
 def _last(text: str) -> str:
