@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
         if unwise:
             result["warnings"] = [finding.sentence() for finding in unwise]
         if problems:
-            result.update(failed=True, msg=report(problems))
+            result.update(failed=True, msg=report(problems, offline=bool(catalog.roles)))
         return result
 
     def _catalog(self, roles_path: str | None) -> Catalog:

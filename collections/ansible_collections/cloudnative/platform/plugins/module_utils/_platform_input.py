@@ -202,8 +202,12 @@ def judge(
     return Judgement(problems=problems, warnings=[*groups.warnings, *unknown.warnings, *facts.warnings])
 
 
-def report(problems: list[Finding]) -> str:
+def report(problems: list[Finding], offline: bool = True) -> str:
     """The one message a person reads when the play stops."""
     lines = [f"  {number}. {finding.sentence()}" for number, finding in enumerate(problems, start=1)]
     things = "problem" if len(lines) == 1 else "problems"
-    return "\n".join([f"The input has {len(lines)} {things}; no host was changed:", *lines])
+    if offline:
+        head = f"The input has {len(lines)} {things}; no host was changed:"
+    else:
+        head = f"What was found on the hosts shows {len(lines)} {things}; the cluster was not touched:"
+    return "\n".join([head, *lines])
