@@ -20,7 +20,18 @@ COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
-SCENARIOS = ("bundle", "lab", "host", "containerd", "registry", "kubernetes", "network", "cluster", "controllers")
+SCENARIOS = (
+    "bundle",
+    "lab",
+    "host",
+    "containerd",
+    "registry",
+    "kubernetes",
+    "network",
+    "reset",
+    "cluster",
+    "controllers",
+)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ T = t.TypeVar("T")
 
 
 class DigestCache:
-    """sha256 of files by (size, mtime, inode), so that a re-run doesn't read hundreds of MB again.
+    """sha256 of files by (size, mtime, inode, ctime), so that a re-run doesn't read hundreds of MB again.
 
-    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest.
+    The kernel sets a file's ctime at every write, rename or change of its mtime, and nobody else can: a program that
+    was replaced by one of the same size and given the old mtime is read again.
+
+    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest; and its
+    `ref`, which says the version of a program without asking the program.
     """
 
     def __init__(self, path: str) -> None:
@@ -98,6 +102,7 @@ class DigestCache:
             "sha256": file.sha256,
             "digest": file.digest,
             "name": file.name,
+            "ref": file.ref,
             "layer": file.sha256,
             "size": key[0],
         }
@@ -116,7 +121,7 @@ class DigestCache:
 
 
 def _file_key(info: os.stat_result) -> list[int]:
-    return [info.st_size, info.st_mtime_ns, info.st_ino]
+    return [info.st_size, info.st_mtime_ns, info.st_ino, info.st_ctime_ns]
 
 
 def _hash_file(path: str) -> str:

@@ -187,7 +187,13 @@ class Transport:
             return Response(answer.status, answer.headers, data)
 
     def exchange(
-        self, method: str, path: str, action: str, headers: dict[str, str], body: bytes | t.BinaryIO | None = None
+        self,
+        method: str,
+        path: str,
+        action: str,
+        headers: dict[str, str],
+        body: bytes | t.BinaryIO | None = None,
+        also_good: tuple[int, ...] = (),
     ) -> http.client.HTTPResponse:
         """Sends one request on this thread's connection and returns the answer when it is a good one."""
         connection = self._connection()
@@ -208,7 +214,8 @@ class Transport:
                 raise Broken(f"no answer within {self._timeout:g} s") from exc
             except (OSError, http.client.HTTPException) as exc:
                 raise Broken(f"connection broke while waiting for the answer ({exc})") from exc
-        self._check(answer, action, path)
+        if answer.status not in also_good:
+            self._check(answer, action, path)
         return answer
 
     def _connection(self) -> http.client.HTTPConnection:

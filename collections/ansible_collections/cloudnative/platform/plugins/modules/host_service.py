@@ -230,7 +230,7 @@ actions:
   elements: str
   sample: ["write /etc/cloudnative/haproxy.cfg", "reload api-endpoint.service: /etc/cloudnative/haproxy.cfg changes"]
 diff:
-  description: Files before and after, secret content masked.
+  description: Files before and after, secret content masked, and what happens to units.
   returned: always
   type: list
   elements: dict

@@ -23,6 +23,7 @@ attributes:
     support: full
     details:
       - Check mode sends the same requests as a server-side dry run, and looks once whether the network is ready.
+      - With O(kubeconfig={}) it predicts the installation into a cluster that is still to be made.
   diff_mode:
     support: full
   idempotent:
@@ -388,6 +389,9 @@ class Network:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    if module.check_mode and module.params["kubeconfig"] in ({}, "{}"):
+        params = module.params
+        module.exit_json(**manifests.predicted(params["plugin"], params["components"], params["pod_cidr"]))
     cluster = Cluster.from_module(module)
     network = Network(module, cluster)
     try:

@@ -295,7 +295,7 @@ def why_not_after(failure: str, settings: str, name: str, control_planes: t.Coll
 
 def failure_text(name: str, settings: str, reason: str) -> str:
     """Return what is left for the other control planes when a change failed on *name*."""
-    return json.dumps({"node": name, "settings": settings, "reason": reason[:500]})
+    return json.dumps({"node": name, "settings": settings, "reason": reason.splitlines()[0][:500]})
 
 
 # -- health ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import installed_version
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import group_name, owner_name
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import Source
 from ansible_collections.cloudnative.platform.plugins.modules import oci_files
@@ -146,6 +147,28 @@ def test_only_what_differs_is_downloaded(run, registry, tmp_path):
     assert [action.split()[0] for action in done["actions"]] == ["replace", "change"]
     assert done["paths_changed"] == [str(tmp_path / "bin" / "one")]
     assert len(registry.downloads) == 1
+
+
+def test_the_version_of_what_was_installed_can_be_read_from_the_state_file(run, tmp_path):
+    run()
+    record = (tmp_path / "state.json").read_text()
+    info = os.stat(tmp_path / "bin" / "one")
+    assert installed_version(record, "one", {(info.st_size, info.st_mtime_ns, info.st_ino)}) == "v1"
+
+
+def test_content_is_noticed_whatever_its_stamp_says(run, tmp_path):
+    run()
+    path = tmp_path / "bin" / "one"
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(b"X")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+    predicted = run(check=True)
+    assert predicted["paths_changed"] == [str(path)]
+    assert run()["actions"] == predicted["actions"]
+    assert path.read_bytes() == CONTENT["one"]
 
 
 def test_files_that_are_right_without_a_state_file(run, registry, tmp_path):
