@@ -125,11 +125,20 @@ def test_registry_that_is_down_is_named(server, layout):
 
 def test_check_mode_takes_a_registry_to_come_for_an_empty_one(server, layout):
     server.stop()
-    result = content(server, str(layout.path), check=True, assume_empty=True)
+    result = content(server, str(layout.path), check=True, when_unreachable="empty")
     assert result["changed"]
     assert "store registry.k8s.io/pause:3.10" in result["actions"][server.url]
     # Only in check mode: a real run needs a registry.
-    assert content(server, str(layout.path), assume_empty=True)["failed"]
+    assert content(server, str(layout.path), when_unreachable="empty")["failed"]
+
+
+def test_check_mode_predicts_nothing_for_a_registry_that_is_to_be_started_again(server, layout):
+    filled = content(server, str(layout.path))
+    server.stop()
+    result = content(server, str(layout.path), check=True, when_unreachable="unchanged")
+    assert not result["changed"]
+    assert result["bundle"] == filled["bundle"]
+    assert "is not compared, because it does not answer" in json.dumps(result["warnings"])
 
 
 def test_upload_waits_for_a_registry_that_restarts(server, layout):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import tempfile
 import time
 import typing as t
@@ -29,7 +30,17 @@ TIMEOUT = 900
 
 
 class HostLockError(Exception):
-    """Another module still works on this host."""
+    """Another module still works on this host, or nobody waits for this one any more."""
+
+
+def abandoned(descriptor: int = 1) -> bool:
+    """Whether the run that started this module has gone: nobody reads what the module will answer.
+
+    What changes the host is let end. But who only waits, for others or for their answer, need not wait any longer.
+    """
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _descriptor, event in poll.poll(0))
 
 
 def lock_path() -> str:
@@ -61,6 +72,9 @@ def host_lock(holder: str, timeout: float = TIMEOUT, path: str | None = None) ->
 def _acquire(descriptor: int, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
+        if abandoned():
+            # Another run may hold the lock by now; what this one was to do is out of date.
+            raise HostLockError("the run that started this module was ended while it waited for its turn on this host")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

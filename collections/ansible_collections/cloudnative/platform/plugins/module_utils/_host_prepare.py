@@ -100,12 +100,13 @@ class HostState:
     root_shared: bool = True
     files: t.Mapping[str, str | None] = field(default_factory=dict)  # text, None where there is no file
     rshared_enabled: bool = False
+    packages_interrupted: bool = False
     baseline: Baseline = field(default_factory=Baseline)
 
 
 @dataclass(frozen=True)
 class Step:
-    # baseline, file, remove, hostname, module, sysctl, swapoff, swapon, rshared, rprivate, enable-rshared
+    # packages, baseline, file, remove, hostname, module, sysctl, swapoff, swapon, rshared, rprivate, enable-rshared
     kind: str
     target: str
     text: str
@@ -131,6 +132,9 @@ class Plan:
 def plan(wishes: Wishes, state: HostState) -> Plan:
     """Pure: steps in order, problems that forbid them, and warnings."""
     result = Plan()
+    if state.packages_interrupted:
+        # apt refuses everything else until this was done.
+        result.steps.append(Step("packages", "", "finish the installation of packages that was interrupted"))
     _plan_hostname(wishes, state, result)
     _plan_modules(wishes, state, result)
     _plan_sysctls(wishes, state, result)
@@ -367,14 +371,23 @@ def judge(required: Requirements, facts: t.Mapping[str, t.Any], free_disk_mb: in
     if required.supported_os and not _os_supported(required.supported_os, facts):
         problems.append(
             f"operating system {facts['os_id']} {facts['os_version']} is not supported; "
-            f"supported are {', '.join(required.supported_os)}"
+            f"supported are {', '.join(required.supported_os)} (host_supported_os)"
         )
     if facts["memory_mb"] < required.min_memory_mb:
-        problems.append(f"it has {facts['memory_mb']} MiB of memory, {required.min_memory_mb} are needed")
+        problems.append(
+            f"it has {facts['memory_mb']} MiB of memory, {required.min_memory_mb} are needed; "
+            "give it more, or lower host_min_memory_mb"
+        )
     if free_disk_mb < required.min_disk_mb:
-        problems.append(f"{required.disk_path} has {free_disk_mb} MiB free, {required.min_disk_mb} are needed")
+        problems.append(
+            f"{required.disk_path} has {free_disk_mb} MiB free, {required.min_disk_mb} are needed; "
+            "make room, or lower host_min_disk_mb"
+        )
     if required.time_synchronised and facts["time_synchronised"] is False:
-        problems.append("its clock is not synchronised; install and start chrony or systemd-timesyncd")
+        problems.append(
+            "its clock is not synchronised; install and start chrony or systemd-timesyncd, "
+            "or accept it with host_time_synchronised: false"
+        )
     return problems
 
 

@@ -128,6 +128,7 @@ class Host:
             root_shared=root_is_shared(read_text("/proc/self/mountinfo")),
             files=files,
             rshared_enabled=os.path.islink(f"{ADMIN_UNIT_DIR}/local-fs.target.wants/{RSHARED_UNIT}"),
+            packages_interrupted=packages_interrupted(),
             baseline=self._baseline,
         )
 
@@ -147,7 +148,10 @@ class Host:
         return [package for package in packages if package not in installed]
 
     def apply(self, step: Step) -> None:
-        if step.kind == "file":
+        if step.kind == "packages":
+            command = ["dpkg", "--force-confold", "--configure", "--pending"]
+            self._run(command, step.text, DEBIAN_FRONTEND="noninteractive")
+        elif step.kind == "file":
             self._write(step.target, step.value, step.text)
         elif step.kind == "baseline":
             self._note(parse(step.value), step.text)
@@ -188,10 +192,15 @@ class Host:
         wanted = Wanted(path=path, mode=mode, content=content.encode())
         self._writer.apply(FilePlan(wanted, content=True, text=text))
 
-    def _run(self, command: list[str], what: str) -> None:
-        code, out, err = self._module.run_command(command)
+    def _run(self, command: list[str], what: str, **environment: str) -> None:
+        code, out, err = self._module.run_command(command, environ_update=environment)
         if code != 0:
             raise PrepareError(f"cannot {what}: {err.strip() or out.strip()}")
+
+
+def packages_interrupted(directory: str = "/var/lib/dpkg/updates") -> bool:
+    """Whether dpkg was killed at work: its journal is not empty, which is also what apt looks at."""
+    return os.path.isdir(directory) and any(name.isdigit() for name in os.listdir(directory))
 
 
 def _files_of_interest() -> list[str]:

@@ -74,6 +74,18 @@ class Action:
     newer: tuple[str, ...] = ()  # watched paths that are newer than the running unit
 
 
+# How a unit is before and after an action, as the diff tells it.
+UNIT_CHANGES = {
+    "enable": ("{enabled}", "enabled"),
+    "disable": ("{enabled}", "disabled"),
+    "reenable": ("", "enabled again, its [Install] section changes"),
+    "start": ("{runs}", "started"),
+    "stop": ("{runs}", "stopped"),
+    "restart": ("", "restarted"),
+    "reload": ("", "reloaded"),
+}
+
+
 @dataclass(frozen=True)
 class Plan:
     actions: tuple[Action, ...]
@@ -128,8 +140,29 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         *_plan_boot(desired, observed, changing),
         *_plan_runs(desired, observed, changing),
     ]
-    diff = tuple(diff_of(p, observed.files.get(p.wanted.path, Found())) for p in file_plans)
-    return Plan(tuple(actions), diff)
+    diff = [diff_of(p, observed.files.get(p.wanted.path, Found())) for p in file_plans]
+    diff.append(account_diff(actions))
+    diff += [unit_diff(unit, _state(observed, unit), actions) for unit in desired.units]
+    return Plan(tuple(actions), tuple(entry for entry in diff if entry["before"] != entry["after"]))
+
+
+def account_diff(actions: t.Iterable[Action]) -> dict[str, str]:
+    new = "".join(f"{action.kind} {action.target}\n" for action in actions if action.kind in ("group", "user"))
+    return {"before_header": "users and groups", "after_header": "users and groups", "before": "", "after": new}
+
+
+def unit_diff(unit: Unit, state: UnitState, actions: t.Iterable[Action]) -> dict[str, str]:
+    """Pure: what happens to a unit, one line for how it starts at boot and one for how it runs."""
+    before, after = [], []
+    for action in actions:
+        if action.target != unit.name or action.kind not in UNIT_CHANGES:
+            continue
+        now, wanted = UNIT_CHANGES[action.kind]
+        before += [f"{now.format(enabled=state.enabled or 'not enabled', runs=state.describe())}\n"] if now else []
+        # Why it is restarted or reloaded stands in the sentence.
+        reason = action.text.partition(": ")[2] if action.kind in ("restart", "reload") else ""
+        after.append(f"{wanted}: {reason}\n" if reason else f"{wanted}\n")
+    return {"before_header": unit.name, "after_header": unit.name, "before": "".join(before), "after": "".join(after)}
 
 
 def _state(observed: Observed, unit: Unit) -> UnitState:
@@ -214,3 +247,21 @@ def _newer(paths: t.Iterable[str], observed: Observed, since_us: int | None) -> 
         return ()
     found = ((path, observed.files.get(path)) for path in paths)
     return tuple(path for path, there in found if there is not None and there.exists and there.mtime_us > since_us)
+
+
+def without_secrets(params: dict[str, t.Any], known: t.Container[str]) -> dict[str, t.Any]:
+    """Pure: parameters as they may be shown, right or wrong. `known` are the options of a file."""
+    files = params.get("files")
+    if files is None:
+        return params
+    # What is no file as it should be can't be told from a secret one.
+    return {**params, "files": [_masked(f, known) for f in files] if isinstance(files, list) else "(not shown)"}
+
+
+def _masked(file: t.Any, known: t.Container[str]) -> t.Any:
+    if not isinstance(file, dict):
+        return "(not shown)"
+    if file.get("secret") in (None, False):
+        return file
+    # Also what was misspelled: it may be the content.
+    return {key: value if key in known and key != "content" else "(secret)" for key, value in file.items()}

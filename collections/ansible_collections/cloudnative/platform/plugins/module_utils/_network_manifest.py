@@ -318,3 +318,20 @@ def silent_nodes(nodes: t.Iterable[Object]) -> list[str]:
         for entry in (node.get("status") or {}).get("conditions") or []
         if entry.get("type") == "Ready" and entry.get("status") == "Unknown"
     )
+
+
+def predicted(plugin: str, components: t.Mapping[str, t.Any], pod_cidr: str) -> dict[str, t.Any]:
+    """Pure: what check mode tells of a cluster that is still to be made."""
+    version = (components.get(plugin) or {}).get("version")
+    name = f"network plugin {plugin} {version or ''}".strip()
+    return {
+        "changed": True,
+        "actions": [f"would install {name} once there is a cluster"],
+        "diff": [{"before_header": name, "after_header": name, "before": "", "after": "installed\n"}],
+        "not_ready": [],
+        "nodes": [],
+        "plugin": plugin,
+        "version": version,
+        "pod_cidr": pod_cidr,
+        "enforces_policy": ENFORCES_POLICY[plugin],
+    }

@@ -146,6 +146,12 @@ missing_packages:
   returned: always
   type: list
   elements: str
+check_mode:
+  description:
+    - Whether the module ran in check mode. C(ansible_check_mode) follows the command line only, not the C(check_mode)
+      of a play or a task.
+  returned: always
+  type: bool
 ansible_facts:
   description: Facts about the host.
   returned: always
@@ -182,6 +188,17 @@ ansible_facts:
           returned: always
         kernel:
           description: Release of the running kernel.
+          type: str
+          returned: always
+        kubernetes_ca:
+          description: The sha256 of the DER of the cluster's CA certificate, in hexadecimal; empty where there is none.
+          type: str
+          returned: always
+        kubernetes_version:
+          description:
+            - Version of Kubernetes that this host runs as a node, such as V(v1.36.4); empty where it runs none.
+            - Of the API server where there is one. Elsewhere of the kubelet, as M(cloudnative.platform.oci_files) has
+              installed it.
           type: str
           returned: always
         machine_id:
@@ -233,6 +250,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import BaselineError
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import gather
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     HostState,
     Plan,
@@ -284,19 +302,35 @@ def wishes_from(params: t.Mapping[str, t.Any]) -> Wishes:
     )
 
 
+KERNEL = "running kernel"
+FILE_STEPS = ("file", "remove", "baseline")
+
+
 def diff_of(steps: list[Step], state: HostState) -> list[dict[str, str]]:
-    """Files as they are; what lives in the kernel as one line a parameter."""
-    diff = []
+    """Files as they are, and all of the running kernel in one: a line for each parameter, module and name."""
+    diff = [
+        entry(step.target, state.files.get(step.target) or "", step.value) for step in steps if step.kind in FILE_STEPS
+    ]
+    before, after = [], []
     for step in steps:
-        if step.kind in ("file", "remove", "baseline"):
-            before, after = state.files.get(step.target) or "", step.value
-        elif step.kind == "sysctl":
+        if step.kind == "sysctl":
             current = state.sysctls.get(step.target)
-            before, after = f"{current}\n" if current is not None else "", f"{step.value}\n"
-        else:
-            continue
-        diff.append({"before_header": step.target, "after_header": step.target, "before": before, "after": after})
+            before += [f"{step.target} = {' '.join(current.split())}\n"] if current is not None else []
+            after.append(f"{step.target} = {' '.join(step.value.split())}\n")
+        elif step.kind == "hostname":
+            before.append(f"hostname {state.hostname}\n")
+            after.append(f"hostname {step.value}\n")
+        elif step.kind == "swapoff":
+            before += [f"swap on {name}\n" for name in state.swaps]
+        elif step.kind not in FILE_STEPS:
+            after.append(f"{step.text}\n")
+    if before or after:
+        diff.append(entry(KERNEL, "".join(before), "".join(after)))
     return diff
+
+
+def entry(header: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": header, "after_header": header, "before": before, "after": after}
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
@@ -342,6 +376,7 @@ def converge(
         "actions": [step.text for step in todo.steps],
         "diff": diff_of(todo.steps, state),
         "missing_packages": missing,
+        "check_mode": module.check_mode,
         "ansible_facts": {"platform_host": facts},
     }
 
@@ -349,8 +384,9 @@ def converge(
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        result = run(module)
-    except (BaselineError, HostFileError, PrepareError, SystemdError) as e:
+        with lock_for(module):
+            result = run(module)
+    except (BaselineError, HostFileError, HostLockError, PrepareError, SystemdError) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
         module.fail_json(msg=f"cannot prepare the host: {e}")

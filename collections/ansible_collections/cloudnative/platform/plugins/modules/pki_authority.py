@@ -121,7 +121,9 @@ ca_pem:
   type: str
   sample: "-----BEGIN CERTIFICATE-----…"
 certificates:
-  description: Certificates by name of the request, PEM. In check mode those that are in use.
+  description:
+    - Certificates by name of the request, PEM. In check mode those that are in use, and a line of text in the place of
+      each that would be issued.
   returned: success
   type: dict
   sample:
@@ -142,6 +144,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     observe,
     plan,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._openssl import OpenSSL
 from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import (
     Certificate,
@@ -152,6 +155,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import 
     lifetime_days,
     renewal_reason,
 )
+
+# Stands for what is still to be signed, so that whoever writes and watches the certificate predicts that too.
+PREDICTED = "(a certificate that this run would issue)\n"
 
 
 class Authority:
@@ -205,8 +211,9 @@ class Authority:
             return text
         # A run that was killed half way may have left the key.
         self.keep_pair(None, (key.content or b"").decode() if key.exists else self.openssl.new_key())
-        if self.module.check_mode:
-            self.actions.append(f"create {self.certificate_path} (mode 0644)")
+        if self.module.check_mode and not key.exists:
+            # Nothing to sign with: what it would be cannot be told, only that it would be.
+            self.keep(Wanted(path=self.certificate_path, mode=0o644, content=PREDICTED.encode()))
             return ""
         text = self.openssl.new_authority(self.key_path, self.params["common_name"], self.params["days"])
         self.keep(Wanted(path=self.certificate_path, mode=0o644, content=text.encode()))
@@ -228,7 +235,7 @@ class Authority:
         current = request["certificate"]
         if not ca_pem or (self.module.check_mode and not request["csr"]):
             self.note(owner, "there is no certificate yet")
-            return current
+            return PREDICTED
         authority = self.openssl.describe(ca_pem, "the certificate authority")
         reason = renewal_reason(
             self.openssl.describe(current, f"the certificate of {owner}") if current else None,
@@ -243,7 +250,7 @@ class Authority:
             return current
         self.note(owner, reason)
         if self.module.check_mode:
-            return current
+            return PREDICTED
         days = lifetime_days(self.params["certificate_days"], authority, self.now)
         return self.openssl.sign(
             request["csr"], owner, self.certificate_path, self.key_path, names, request["usages"], days
@@ -251,7 +258,8 @@ class Authority:
 
     def note(self, owner: str, reason: str) -> None:
         self.actions.append(f"issue the certificate of {owner}: {reason}")
-        self.diff.append({"before_header": owner, "after_header": owner, "before": "", "after": f"{reason}\n"})
+        name = f"certificate of {owner}"
+        self.diff.append({"before_header": name, "after_header": name, "before": "", "after": f"issued: {reason}\n"})
 
     def run(self) -> dict[str, t.Any]:
         if self.params["certificate_days"] <= self.params["renew_before_days"]:
@@ -299,8 +307,9 @@ def main() -> None:
     try:
         authority = Authority(module, int(time.time()))
         actions = authority.actions
-        issued = authority.run()
-    except (CertificateError, HostFileError) as exc:
+        with lock_for(module):
+            issued = authority.run()
+    except (CertificateError, HostFileError, HostLockError) as exc:
         module.fail_json(msg=str(exc), changed=bool(actions) and not module.check_mode, actions=actions)
     module.exit_json(changed=bool(actions), actions=actions, diff=authority.diff, **issued)
 

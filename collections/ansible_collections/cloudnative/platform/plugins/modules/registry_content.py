@@ -71,12 +71,13 @@ options:
       - Number of requests at a time.
     type: int
     default: 4
-  assume_empty:
+  when_unreachable:
     description:
-      - In check mode, take a registry that does not answer for an empty one. For a registry that this very play is
-        going to install.
-    type: bool
-    default: false
+      - In check mode, what a registry that does not answer is taken for. For one that this very play is going to
+        install (V(empty)) or to start again (V(unchanged)).
+    type: str
+    choices: [fail, empty, unchanged]
+    default: fail
   progress_file:
     description:
       - File on the controller that gets a line every two seconds while the module works.
@@ -119,6 +120,11 @@ actions:
     https://10.0.0.5:5443:
       - upload registry.k8s.io/pause@sha256:5b0f… (301234 bytes)
       - store registry.k8s.io/pause:3.10.2
+bundle:
+  description: Digest of the bundle's description, which names all its content by digest.
+  returned: success
+  type: str
+  sample: sha256:5b0f…
 components:
   description: Components of the bundle by name, as its description has them.
   returned: success
@@ -147,6 +153,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry
     Unreachable,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._registry_content import (
+    BUNDLE_REPOSITORY,
+    BUNDLE_TAG,
     Artifact,
     ContentError,
     Observed,
@@ -171,7 +179,7 @@ class RegistryContent:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.params = module.params
-        self.may_be_missing: bool = module.check_mode and module.params["assume_empty"]
+        self.assumed: str = module.params["when_unreachable"] if module.check_mode else "fail"
         path = self.params["layout_path"]
         self.layout: str | None = path if path and os.path.isdir(path) else None
         self.progress = Progress(self.params["progress_file"])
@@ -184,7 +192,7 @@ class RegistryContent:
             ca_pem=self.params["ca_pem"],
             username=self.params["username"],
             password=self.params["password"],
-            attempts=1 if self.may_be_missing else ATTEMPTS,
+            attempts=ATTEMPTS if self.assumed == "fail" else 1,
         )
 
     def run(self) -> None:
@@ -202,6 +210,11 @@ class RegistryContent:
             else:
                 self.bring(registry, artifacts)
         self.result["components"] = load_components(artifacts, self.layout, registries[-1])
+        self.result["bundle"] = next(
+            artifact.manifest.digest
+            for artifact in artifacts
+            if (artifact.repository, artifact.tag) == (BUNDLE_REPOSITORY, BUNDLE_TAG)
+        )
 
     def verify(self, registry: Registry, artifacts: list[Artifact]) -> None:
         problems = verify(registry, artifacts, self.params["parallel"], self.progress)
@@ -210,19 +223,30 @@ class RegistryContent:
         self.result["actions"][registry.endpoint] = []
 
     def bring(self, registry: Registry, artifacts: list[Artifact]) -> None:
-        wanted = plan(registry.endpoint, artifacts, self.observe(registry, artifacts), self.params["prune"])
+        try:
+            # One request finds a wrong address or password before a pool of threads finds it many times.
+            registry.ping()
+            observed = observe(registry, artifacts, self.params["parallel"], self.params["prune"])
+        except Unreachable as exc:
+            if self.assumed == "fail":
+                raise
+            if self.assumed == "unchanged":
+                self.module.warn(f"what the registry holds is not compared, because it does not answer: {exc}")
+                self.result["actions"][registry.endpoint] = []
+                return
+            observed = Observed()
+        wanted = plan(registry.endpoint, artifacts, observed, self.params["prune"])
         if wanted and not self.layout:
             raise ContentError(
                 f"registry {registry.endpoint} lacks {', '.join(wanted.actions())}, and there is no layout on the "
                 "controller to upload it from: give layout_path"
             )
-        before, after = wanted.diff()
-        self.diffs.append(
-            {"before_header": registry.endpoint, "after_header": registry.endpoint, "before": before, "after": after}
-        )
         self.result["actions"][registry.endpoint] = wanted.actions()
         if not wanted:
             return
+        before, after = wanted.diff()
+        header = f"content of {registry.endpoint}"
+        self.diffs.append({"before_header": header, "after_header": header, "before": before, "after": after})
         self.result["changed"] = True
         if self.module.check_mode:
             self.result["uploaded_bytes"] += wanted.upload_bytes
@@ -232,22 +256,13 @@ class RegistryContent:
             seeder.apply(wanted)
         finally:
             self.result["uploaded_bytes"] += seeder.uploaded_bytes
-        left = plan(registry.endpoint, artifacts, self.observe(registry, artifacts), self.params["prune"])
+        observed = observe(registry, artifacts, self.params["parallel"], self.params["prune"])
+        left = plan(registry.endpoint, artifacts, observed, self.params["prune"])
         if left:
             raise ContentError(
                 f"registry {registry.endpoint} accepted the upload but still lacks: {', '.join(left.actions())}; "
                 "look at the storage and the log of the registry"
             )
-
-    def observe(self, registry: Registry, artifacts: list[Artifact]) -> Observed:
-        try:
-            # One request finds a wrong address or password before a pool of threads finds it many times.
-            registry.ping()
-        except Unreachable:
-            if self.may_be_missing:
-                return Observed()
-            raise
-        return observe(registry, artifacts, self.params["parallel"], self.params["prune"])
 
 
 def main() -> None:
@@ -261,7 +276,7 @@ def main() -> None:
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "parallel": {"type": "int", "default": 4},
-            "assume_empty": {"type": "bool", "default": False},
+            "when_unreachable": {"type": "str", "choices": ["fail", "empty", "unchanged"], "default": "fail"},
             "progress_file": {"type": "path"},
         },
         required_together=[("username", "password")],

@@ -33,6 +33,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     with_block,
     without_swap,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare_io import packages_interrupted
 
 LOADED = ModuleState(present=True, loadable=True)
 BUILT_IN = ModuleState(present=True)
@@ -440,3 +441,14 @@ def test_judge(required, facts, message):
 def test_judge_names_everything_at_once():
     facts = {**FIT, "root": False, "memory_mb": 1}
     assert len(judge(Requirements(min_memory_mb=2, min_disk_mb=200, supported_os=("x",)), facts, 100)) == 4
+
+
+def test_an_interrupted_installation_of_packages_is_finished_first(tmp_path):
+    wishes = Wishes(modules=("overlay",))
+    state = HostState(modules={"overlay": LOADABLE}, packages_interrupted=True)
+    assert texts(wishes, state)[0] == "finish the installation of packages that was interrupted"
+    assert not packages_interrupted(str(tmp_path / "none"))
+    (tmp_path / "tmp.i").write_text("")
+    assert not packages_interrupted(str(tmp_path))
+    (tmp_path / "0003").write_text("")
+    assert packages_interrupted(str(tmp_path))

@@ -217,9 +217,42 @@ def test_masked_unit_is_refused():
         plan(Desired(files=FILES, units=(DEMO,)), observed(state(enabled="masked")))
 
 
-def test_diff_has_files_only():
-    result = plan(Desired(files=FILES, units=(DEMO,)), observed(**OLD_CONF))
-    assert [(d["before_header"], d["before"], d["after"]) for d in result.diff] == [(CONF.path, "old\n", "a\n")]
+RESTARTED = ("demo.service", "", "restarted: /etc/demo.conf changes\n")
+
+
+@pytest.mark.parametrize(
+    ("unit", "seen", "expected"),
+    [
+        pytest.param(DEMO, observed(**OLD_CONF), [(CONF.path, "old\n", "a\n"), RESTARTED], id="restarted"),
+        pytest.param(
+            Unit("demo.service", watch=(), reload_on=(CONF.path,)),
+            observed(mtimes={CONF.path: 1001}),
+            [("demo.service", "", "reloaded: /etc/demo.conf is newer than the last reload\n")],
+            id="reloaded",
+        ),
+        pytest.param(
+            DEMO,
+            observed(state(active="failed", sub="failed", result="exit-code", exit_status="1", enabled="disabled")),
+            [("demo.service", "disabled\nfailed (failed), result exit-code, exit status 1\n", "enabled\nstarted\n")],
+            id="disabled and failed",
+        ),
+        pytest.param(
+            Unit("demo.service", state="stopped", enabled=False),
+            observed(),
+            [("demo.service", "active (running)\nenabled\n", "stopped\ndisabled\n")],
+            id="to be stopped",
+        ),
+        pytest.param(DEMO, observed(), [], id="as it should be"),
+    ],
+)
+def test_diff_tells_files_and_units(unit, seen, expected):
+    result = plan(Desired(files=FILES, units=(unit,)), seen)
+    assert [(d["before_header"], d["before"], d["after"]) for d in result.diff] == expected
+
+
+def test_diff_tells_new_accounts():
+    result = plan(Desired(users=(User("demo", "demo"),)), Observed())
+    assert [d["after"] for d in result.diff] == ["group demo\nuser demo\n"]
 
 
 @pytest.mark.parametrize(

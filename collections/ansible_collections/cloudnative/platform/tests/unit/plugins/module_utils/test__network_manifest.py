@@ -351,3 +351,9 @@ def test_foreign_nodes():
 def test_silent_nodes():
     nodes = [node("c", ready="Unknown"), node("a"), node("b", ready="False"), {"metadata": {"name": "new"}}]
     assert manifests.silent_nodes(nodes) == ["c"]
+
+
+def test_prediction_where_there_is_no_cluster_yet():
+    predicted = manifests.predicted("calico", {"calico": {"version": "v3.0.0"}}, CIDR)
+    assert predicted["actions"] == ["would install network plugin calico v3.0.0 once there is a cluster"]
+    assert (predicted["changed"], predicted["enforces_policy"], predicted["not_ready"]) == (True, True, [])

@@ -37,10 +37,19 @@ def test_diff():
         Step("sysctl", "a.b", "", "1"),
         Step("sysctl", "c.d", "", "2"),
         Step("swapoff", "", ""),
+        Step("module", "vxlan", "load kernel module vxlan"),
+        Step("hostname", "new", "", "new"),
     ]
-    state = HostState(files={"/etc/hosts": "old\n"}, sysctls={"a.b": "0", "c.d": None})
+    state = HostState("old", files={"/etc/hosts": "old\n"}, sysctls={"a.b": "0\t1", "c.d": None}, swaps=("/dev/x",))
     assert [(d["before_header"], d["before"], d["after"]) for d in host_prepare.diff_of(steps, state)] == [
         ("/etc/hosts", "old\n", "new\n"),
-        ("a.b", "0\n", "1\n"),
-        ("c.d", "", "2\n"),
+        (
+            "running kernel",
+            "a.b = 0 1\nswap on /dev/x\nhostname old\n",
+            "a.b = 1\nc.d = 2\nload kernel module vxlan\nhostname new\n",
+        ),
     ]
+
+
+def test_diff_of_files_leaves_the_kernel_out():
+    assert len(host_prepare.diff_of([Step("file", "/etc/hosts", "", "new\n")], HostState())) == 1

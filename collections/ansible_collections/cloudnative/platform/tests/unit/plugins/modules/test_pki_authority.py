@@ -168,7 +168,8 @@ def test_certificate_is_issued_once(site):
 def test_certificate_is_renewed(site, options, reason):
     first = site.issue()
     predicted = site.authority(check=True, **options)
-    assert predicted["certificates"] == first["certificates"]
+    assert predicted["certificates"] == {"one": "(a certificate that this run would issue)\n"}
+    assert predicted["diff"][-1]["before_header"] == "certificate of one"
     result = site.issue(**options)
     for actions in (predicted["actions"], result["actions"]):
         assert re.fullmatch(f"issue the certificate of one: {reason}", actions[-1])
@@ -185,7 +186,11 @@ def test_authority_made_half_way_is_finished(site):
     site.issue()
     key = (site.path / "pki" / "ca.key").read_text()
     (site.path / "pki" / "ca.crt").unlink()
-    assert site.issue()["changed"]
+    # The key is there, so what is signed with it can be told apart before the certificate is.
+    predicted = site.authority(check=True)
+    assert "BEGIN CERTIFICATE" in predicted["ca_pem"]
+    assert not (site.path / "pki" / "ca.crt").exists()
+    assert site.issue()["actions"][0] == predicted["actions"][0] == f"create {site.path}/pki/ca.crt (mode 0644)"
     assert (site.path / "pki" / "ca.key").read_text() == key
 
 
@@ -202,7 +207,7 @@ def test_given_authority_is_kept_and_used(site):
     [
         (given_authority(days=-3), "their authority) expired 3 days ago"),
         (given_authority(authority=False), "is not a certificate authority"),
-        ({**given_authority(), "private_key": given_authority()["private_key"]}, "the private key does not belong to"),
+        ({**given_authority(), "private_key": given_authority()["private_key"]}, "does not belong to the private key"),
         ({**given_authority(), "private_key": "nonsense"}, "is not a private key without passphrase"),
         ({**given_authority(), "certificate": "nonsense"}, "is not a certificate"),
     ],
