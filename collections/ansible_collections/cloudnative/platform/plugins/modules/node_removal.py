@@ -83,11 +83,13 @@ cluster:
       type: str
 """
 
+import contextlib
 import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset import cluster, cluster_io
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -156,7 +158,13 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(**run(module))
+    observing = module.params["state"] == "observed"
+    try:
+        with contextlib.nullcontext() if observing else lock_for(module):
+            result = run(module)
+    except HostLockError as e:
+        module.fail_json(msg=str(e))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
