@@ -226,7 +226,8 @@ def table(found: Result) -> list[str]:
 
 
 def _rows(found: Result) -> t.Iterator[tuple[str, str, str]]:
-    for name, one in [*((host["name"], host) for host in found["hosts"]), ("cluster", found["cluster"])]:
+    # The cluster first: wrong input is the reason for all that follows.
+    for name, one in [("cluster", found["cluster"]), *((host["name"], host) for host in found["hosts"])]:
         for error in one["errors"]:
             where = " ".join(filter(None, (error["role"], error["area"] and f"({error['area']})")))
             lines = str(error["message"]).splitlines() or [""]
