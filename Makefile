@@ -2,13 +2,17 @@
 
 PROFILE ?= small
 SCENARIO ?= lab
+KILLS ?= 20
+SEED ?=
 # Further arguments for every ansible-playbook of `make up`, e.g. ARGS="-e network_plugin=flannel"
 ARGS ?=
+# Parts that `make bench` measures: bundle install rerun fifty worker floor; all when empty
+ONLY ?=
 
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean test lint unit contract molecule bench docs
+.PHONY: help up down clean test lint unit controllers contract molecule kills bench docs
 
 help: ## Show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +41,10 @@ unit: ## Run the unit tests
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py unit
 
+controllers: ## Read the collection and run the unit tests with older versions of ansible-core; make an execution environment
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check.py controllers
+
 bundle: ## Make the bundle of all artifacts, or complete it
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/lab.py bundle
@@ -49,9 +57,13 @@ molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab
 	@$(PYTHON) scripts/check.py molecule/$(SCENARIO)
 
-bench: ## Measure what the README promises, on hosts of its own; writes bench/results.json
+kills: ## Kill what makes the cluster, KILLS times (20); one more run must converge (SEED=word repeats)
 	@scripts/bootstrap --lab
-	@$(PYTHON) scripts/bench.py
+	@$(PYTHON) scripts/kills.py --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+bench: ## Measure what the README promises, on hosts of its own (ONLY="floor worker": these parts); writes bench/results.json
+	@scripts/bootstrap --lab
+	@$(PYTHON) scripts/bench.py $(addprefix --only ,$(ONLY))
 
 docs: ## Write the generated parts of the documentation
 	@scripts/bootstrap

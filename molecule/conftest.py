@@ -2,8 +2,60 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
 import pytest
 from testinfra.utils.ansible_runner import AnsibleRunner
+
+PROJECT = pathlib.Path(__file__).parents[1]
+RUNNING = (PROJECT / "molecule/common/running.sh").read_text()
+
+
+@pytest.fixture(scope="session")
+def playbook(request: pytest.FixtureRequest) -> t.Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a playbook on the hosts of the scenario as people do, not as molecule does."""
+    inventory = request.config.getoption("ansible_inventory")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"--inventory={inventory}"]
+        done = subprocess.run(
+            [*command, *arguments, f"playbooks/{name}.yml"],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        print(done.stdout[-10000:], done.stderr[-2000:])
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def running() -> t.Callable[[t.Any], dict[str, str]]:
+    """What runs on a host: name of a unit or container -> what identifies this one run of it."""
+
+    def read(host: t.Any) -> dict[str, str]:
+        return parse_running(host.check_output("sh -c %s", RUNNING))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def parse_running_record() -> t.Callable[[pathlib.Path], dict[str, str]]:
+    """The same, as common/record_running.yml wrote it down."""
+    return lambda path: parse_running(path.read_text())
+
+
+def parse_running(text: str) -> dict[str, str]:
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line)
 
 
 def pytest_configure(config: pytest.Config) -> None:

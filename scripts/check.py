@@ -20,7 +20,20 @@ COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
-SCENARIOS = ("bundle", "lab", "host", "containerd", "registry", "kubernetes", "network", "cluster")
+SCENARIOS = (
+    "bundle",
+    "lab",
+    "host",
+    "containerd",
+    "registry",
+    "kubernetes",
+    "network",
+    "reset",
+    "cluster",
+    "controllers",
+    "secrets",
+    "resume",
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ def parts() -> dict[str, list[Part]]:
     return {
         "lint": lint(),
         "unit": [Part("unit", pytest("unit", "--numprocesses=auto", str(COLLECTION / "tests" / "unit")))],
+        "controllers": [Part("controllers", tests_in("controllers", "tests/controllers"))],
         # Every part below takes the bundle that is made here; on a fresh machine this is the long one.
         "bundle": [Part("bundle", command(sys.executable, "scripts/lab.py", "bundle"))],
         "contract": [Part("contract", tests_in("contract", "tests/contract"))],
@@ -146,7 +160,7 @@ def table(results: list[Result]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", help="all, lint, unit, bundle, contract, molecule or molecule/<scenario>")
+    parser.add_argument("part", help="all, lint, unit, controllers, bundle, contract, molecule or molecule/<scenario>")
     chosen = choose(parser.parse_args().part)
     REPORTS.mkdir(parents=True, exist_ok=True)
     results = [run(part) for part in chosen]

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / ".venv" / "bin"
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -30,6 +32,8 @@ class Phase:
     changed: int
     # (host, tasks it saw)
     hosts: list[tuple[str, int]]
+    # what the controller's processes took; those on hosts and ssh's shared connections are not among them
+    cpu_seconds: float = 0.0
 
 
 def play(
@@ -39,17 +43,20 @@ def play(
     variables: Mapping[str, object],
     arguments: list[str],
     progress: str | None = None,
+    programs: pathlib.Path = PROGRAMS,
+    environment: Mapping[str, str] | None = None,
 ) -> Phase:
     """Runs a playbook. `progress` names the variable with the file that a long module call reports to."""
     print(f"\n==> {name}: playbooks/{playbook}", flush=True)
     started = time.monotonic()
+    cpu_before = _cpu_seconds()
     log = logs / f"{playbook.removesuffix('.yml')}.log"
     lines = logs / f"{playbook.removesuffix('.yml')}.progress"
     lines.unlink(missing_ok=True)
     if progress:
         variables = {**variables, progress: str(lines)}
     command = [
-        str(ROOT / ".venv" / "bin" / "ansible-playbook"),
+        str(programs / "ansible-playbook"),
         *(() if "--inventory" in arguments else ("--inventory", str(ROOT / "inventories" / "lab" / "hosts.ini"))),
         "--extra-vars",
         json.dumps(variables),
@@ -62,7 +69,7 @@ def play(
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=_environment(),
+            env={**ansible_environment(programs), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -96,13 +103,20 @@ def play(
         seconds=time.monotonic() - started,
         changed=sum(int(match[3]) for match in recaps),
         hosts=[(match[1], int(match[2])) for match in recaps],
+        cpu_seconds=_cpu_seconds() - cpu_before,
     )
 
 
-def _environment() -> dict[str, str]:
+def _cpu_seconds() -> float:
+    """Of all children that have ended, theirs included."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def ansible_environment(programs: pathlib.Path = PROGRAMS) -> dict[str, str]:
     return {
         **os.environ,
-        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ.get('PATH', '')}",
+        "PATH": f"{programs}:{os.environ.get('PATH', '')}",
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_LOCALHOST_WARNING": "false",

@@ -17,12 +17,15 @@ import typing as t
 
 import yaml
 
+import bench_report
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLLECTION = ROOT / "collections" / "ansible_collections" / "cloudnative" / "platform"
 NAME = "cloudnative.platform"
 
 VARIABLES = ("<!-- variables: begin (rendered from meta/argument_specs.yml) -->", "<!-- variables: end -->")
 CONTENTS = ("<!-- contents: begin (rendered by scripts/render_docs.py) -->", "<!-- contents: end -->")
+FIGURES = ("<!-- figures: begin (rendered from bench/results.json) -->", "<!-- figures: end -->")
 HEADER = "<!-- Rendered by scripts/render_docs.py; changes are overwritten. -->\n\n"
 
 
@@ -161,10 +164,13 @@ def between(path: pathlib.Path, marks: tuple[str, str], text: str) -> str:
     """The file with `text` between the marks."""
     if not path.exists():
         raise Missing(f"{path.relative_to(ROOT)} does not exist")
-    content = path.read_text()
+    return between_text(str(path.relative_to(ROOT)), path.read_text(), marks, text)
+
+
+def between_text(name: str, content: str, marks: tuple[str, str], text: str) -> str:
     begin, end = content.find(marks[0]), content.find(marks[1])
     if begin < 0 or end < begin:
-        raise Missing(f"{path.relative_to(ROOT)} lacks the lines\n{marks[0]}\n{marks[1]}")
+        raise Missing(f"{name} lacks the lines\n{marks[0]}\n{marks[1]}")
     return f"{content[: begin + len(marks[0])]}\n\n{text}\n\n{content[end:]}"
 
 
@@ -183,6 +189,9 @@ def render() -> dict[pathlib.Path, str]:
         (COLLECTION / "README.md", ""),
     ):
         files[path] = between(path, CONTENTS, contents(found_roles, found_modules, base))
+    measured = ROOT / "bench" / "results.json"
+    figures = bench_report.readme(json.loads(measured.read_text()) if measured.exists() else None)
+    files[ROOT / "README.md"] = between_text("README.md", files[ROOT / "README.md"], FIGURES, figures)
     return files
 
 

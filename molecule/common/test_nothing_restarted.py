@@ -10,21 +10,16 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 
 
-def parse(text: str) -> dict[str, str]:
-    """Name of a unit or container -> what identifies this one run of it."""
-    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line)
-
-
-def test_nothing_restarted(host):
+def test_nothing_restarted(host, running, parse_running_record):
     name = host.backend.get_hostname()
     scenario = os.environ["MOLECULE_SCENARIO_NAME"]
     record = HERE.parents[1] / ".lab" / "molecule" / scenario / f"running-{name}"
     if not record.exists():
         pytest.skip("nothing was recorded before the second converge: run the whole sequence (molecule test)")
-    before = parse(record.read_text())
+    before = parse_running_record(record)
     # It speaks about one converge only; the next one records anew.
     record.unlink()
     assert before, "a host runs at least sshd"
-    after = parse(host.check_output("sh -c %s", (HERE / "running.sh").read_text()))
+    after = running(host)
     changed = {unit: (was, after.get(unit, "not running")) for unit, was in before.items() if after.get(unit) != was}
     assert not changed

@@ -89,6 +89,29 @@ def test_role_is_complete(role):
     assert sorted(name for name in wanted if not (COLLECTION / "roles" / role / name).exists()) == []
 
 
+@pytest.mark.parametrize("role", ["containerd", "host", "kubernetes", "network", "registry"])
+def test_role_that_changes_hosts_takes_back_what_it_did(role):
+    assert (COLLECTION / "roles" / role / "tasks" / "absent.yml").exists()
+    assert (
+        f"name: cloudnative.platform.{role}\n        tasks_from: absent" in (ROOT / "playbooks/reset.yml").read_text()
+    )
+
+
+def test_every_file_of_the_lock_is_taken_back():
+    """A host gets files of these artifacts; one that is added to the lock has to be removed, too."""
+    lock = load(COLLECTION / "roles" / "bundle" / "files" / "lock.yml")
+    on_the_controller = {"helm", "calico", "flannel"}
+    names = {
+        name
+        for component in lock["components"]
+        if component["kind"] == "files" and component["name"] not in on_the_controller
+        for name in component["files"]
+    }
+    removed = "".join(path.read_text() for path in (COLLECTION / "roles").glob("*/tasks/absent.yml"))
+    # The registry's binary has a variable of its own.
+    assert sorted(name for name in names - {"registry"} if f"'{name}'" not in removed) == []
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_role_knows_no_inventory_groups(role):
     """Group names stand in playbooks: a role works in any inventory."""

@@ -16,19 +16,33 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[3]
 
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 CASES = {
+    "pathname": ({"registry_ca_pem": "/etc/ca.crt"}, "registry_ca_pem '/etc/ca.crt': is not a certificate in PEM"),
     "elsewhere": ({"registry_hosts": ["other"]}, "it must be a list with this host, elsewhere, in it"),
     "absent": ({"registry_hosts": ["other", "absent"]}, "other, the first of registry_hosts"),
-    "homeless": ({"registry_address": ""}, "registry_address of homeless is empty"),
-    "collision": ({"registry_push_port": 5000}, "must differ, they are 5000, 5000, 5001, 5444"),
-    "port": ({"registry_port": 70000}, "must be between 1 and 65535, they are 70000"),
-    "relative": ({"registry_storage_path": "data"}, 'registry_storage_path is "data"'),
-    "hidden": ({"registry_storage_path": "/home/registry"}, 'registry_storage_path is "/home/registry"'),
-    "half": ({"registry_ca_pem": "x"}, "registry_ca_pem and registry_ca_key_pem belong together"),
-    "colon": ({"registry_pull_username": "a:b"}, 'registry_pull_username ("a:b")'),
-    "twins": ({"registry_pull_username": "push"}, "must be two different names"),
-    "restless": ({"registry_certificate_renew_days": 365}, "registry_certificate_renew_days is 365"),
-    "idle": ({"registry_upload_parallel": 0}, "registry_upload_parallel is 0"),
+    "homeless": ({"registry_address": ""}, "registry_address '': is neither an IP address nor a DNS name"),
+    "collision": ({"registry_push_port": 5000}, "registry_push_port 5000: is already taken by registry_port"),
+    "port": ({"registry_port": 70000}, "registry_port 70000: is not a port; use a number between 1 and 65535"),
+    "relative": (
+        {"registry_storage_path": "data"},
+        "registry_storage_path 'data': is not a directory that the registry can use",
+    ),
+    "hidden": (
+        {"registry_storage_path": "/home/registry"},
+        "registry_storage_path '/home/registry': is not a directory",
+    ),
+    "half": ({"registry_ca_pem": PEM}, "registry_ca_pem: is given without registry_ca_key_pem"),
+    "colon": ({"registry_pull_username": "a:b"}, "registry_pull_username 'a:b': is not a user name"),
+    "twins": ({"registry_pull_username": "push"}, "registry_push_username 'push': is also registry_pull_username"),
+    "restless": (
+        {"registry_certificate_renew_days": 365},
+        "registry_certificate_renew_days 365: is not less than registry_certificate_days",
+    ),
+    "idle": (
+        {"registry_upload_parallel": 0},
+        "registry_upload_parallel 0: is out of range; use a number between 1 and 64",
+    ),
     "typed": ({"registry_prune": "perhaps"}, "registry_prune"),
 }
 

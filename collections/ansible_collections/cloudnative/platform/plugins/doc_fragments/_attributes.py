@@ -39,3 +39,12 @@ attributes:
     description: Target operating systems that can be operated against.
     platforms: posix
 """
+
+    # Modules that are an action on the controller, where variables of other hosts can be read.
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+"""

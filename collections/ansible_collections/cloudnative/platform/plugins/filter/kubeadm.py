@@ -35,6 +35,12 @@ def kubeadm_joining(nodes: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     return [node for node in nodes if node["phase"] != "member" and node["name"] != anchor]
 
 
+def kubeadm_converging(nodes: list[dict[str, t.Any]]) -> dict[str, dict[str, bool]]:
+    """Return the nodes that are initialised or reconciled in this run, by name, with what each of them does."""
+    anchor = kubeadm_anchor([node for node in nodes if node["role"] == "control_plane"])
+    return state.converging(nodes, anchor)
+
+
 def node_addresses(hosts: list[str], hostvars: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     """Return name and address of each host as a node: its own setting, else what was found on it."""
     result = []
@@ -50,13 +56,30 @@ def node_addresses(hosts: list[str], hostvars: t.Mapping[str, t.Any]) -> list[di
     return result
 
 
+def node_objects(hosts: list[str], hostvars: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return a Node object with the labels of each host, for server-side apply."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": hostvars[host].get("kubernetes_node_name") or host,
+                "labels": dict(hostvars[host].get("kubernetes_node_labels") or {}),
+            },
+        }
+        for host in hosts
+    ]
+
+
 class FilterModule:
     """Filters of the kubernetes role."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "kubeadm_anchor": kubeadm_anchor,
+            "kubeadm_converging": kubeadm_converging,
             "kubeadm_joining": kubeadm_joining,
             "kubeadm_predecessors": kubeadm_predecessors,
             "node_addresses": node_addresses,
+            "node_objects": node_objects,
         }

@@ -8,21 +8,32 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ctypes
+import hashlib
+import json
 import os
 import platform
+import re
 import socket
 import struct
 import sys
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import read_text
+from ansible_collections.cloudnative.platform.plugins.module_utils._process_state import processes
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 FAMILIES = ("debian", "rhel", "fedora", "suse", "arch", "alpine")
 FAMILY_NAMES = {"rhel": "redhat", "fedora": "redhat"}
 # kube-proxy's nftables mode needs what came with this kernel.
 NFTABLES_KERNEL = (5, 13)
+KUBERNETES_CA = "/etc/kubernetes/pki/ca.crt"
+API_SERVER_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+# Kept by module oci_files.
+INSTALLED_FILES = "/var/lib/cloudnative/files.json"
 TIME_ERROR = 5
 
 
@@ -129,10 +140,71 @@ def may_lower_oom_score(status: str) -> bool:
     return True
 
 
+def certificate_digest(pem: str) -> str:
+    """Pure: sha256 of the DER of the first certificate, in hexadecimal; empty where there is none."""
+    found = re.search(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", pem, re.DOTALL)
+    try:
+        return (
+            hashlib.sha256(base64.b64decode("".join(found.group(1).split()), validate=True)).hexdigest()
+            if found
+            else ""
+        )
+    except binascii.Error:
+        return ""
+
+
+def image_version(manifest: str, name: str) -> str:
+    """Pure: the tag of an image in the manifest of a static pod."""
+    found = re.search(rf"^[\s-]*image:\s*[\"']?\S*/{re.escape(name)}:([\w.+-]+)", manifest, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def installed_version(record: str, name: str, running: t.Container[tuple[int, ...]]) -> str:
+    """Pure: the version of a program that runs, by the record of installed files.
+
+    `running` are (size, mtime, inode) of what runs, as the record has them. A program that was replaced but not
+    restarted runs from a file that is not in the record any more: unknown.
+    """
+    try:
+        files = json.loads(record)["files"].values()
+        for entry in files:
+            if entry.get("name") == name and tuple(entry["key"]) in running:
+                return str(entry.get("ref", "")).partition("@")[0].rpartition(":")[2]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        # A record that is damaged says nothing; oci_files writes it anew.
+        return ""
+    return ""
+
+
+def running_files(name: str) -> set[tuple[int, ...]]:
+    """What processes of that name run from, also when the file has been replaced meanwhile."""
+    files: set[tuple[int, ...]] = set()
+    for pid in processes(name):
+        try:
+            info = os.stat(f"/proc/{pid}/exe")
+        except OSError:
+            # It ended meanwhile.
+            continue
+        files.add((info.st_size, info.st_mtime_ns, info.st_ino))
+    return files
+
+
+def kubernetes_version() -> str:
+    """What this host runs as a node: its API server if it has one, else its kubelet. Starts no process.
+
+    A kubelet can't be asked without one, and no file of Kubernetes holds its version; but whoever installed it knows.
+    """
+    version = image_version(read_text(API_SERVER_MANIFEST), "kube-apiserver")
+    if version or not os.path.exists(KUBELET_CONFIG):
+        return version
+    return installed_version(read_text(INSTALLED_FILES), "kubelet", running_files("kubelet"))
+
+
 def gather() -> dict[str, t.Any]:
     release = parse_os_release(read_text("/etc/os-release") or read_text("/usr/lib/os-release"))
     kernel = platform.release()
     container = is_container()
+    root = os.geteuid() == 0
     return {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "bridge_nf": os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"),
@@ -141,6 +213,9 @@ def gather() -> dict[str, t.Any]:
         "default_ipv4": default_ipv4(),
         "hostname": socket.gethostname(),
         "kernel": kernel,
+        # Only root may read what Kubernetes keeps; that it isn't root is said elsewhere.
+        "kubernetes_ca": certificate_digest(read_text(KUBERNETES_CA)) if root else "",
+        "kubernetes_version": kubernetes_version() if root else "",
         "machine_id": read_text("/etc/machine-id").strip(),
         "memory_mb": memory_mb(read_text("/proc/meminfo")),
         "nftables": has_nftables(kernel),
@@ -149,6 +224,6 @@ def gather() -> dict[str, t.Any]:
         "os_id": release.get("ID", "unknown"),
         "os_version": release.get("VERSION_ID", ""),
         "python": ".".join(map(str, sys.version_info[:3])),
-        "root": os.geteuid() == 0,
+        "root": root,
         "time_synchronised": time_synchronised(container),
     }

@@ -119,6 +119,29 @@ def observe(path: str, with_content: bool = True) -> Found:
     )
 
 
+def is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def reason_of(error: OSError, path: str) -> str:
+    """Why writing to a path failed; where there is no room, which file system is full."""
+    if not is_full(error):
+        return error.strerror or str(error)
+    mount, free = file_system_of(path)
+    return f"the file system {mount} is full ({free // 2**20} MiB free): make room there and run again"
+
+
+def file_system_of(path: str) -> tuple[str, int]:
+    """Where the file system of a path is mounted, and its free bytes."""
+    directory = os.path.abspath(path)
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    info = os.statvfs(directory)
+    while not os.path.ismount(directory):
+        directory = os.path.dirname(directory)
+    return directory, info.f_bavail * info.f_frsize
+
+
 def read_bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as stream:
@@ -254,7 +277,7 @@ class Writer:
             elif file_plan.attributes:
                 set_attributes(wanted.path, wanted)
         except OSError as e:
-            raise HostFileError(f"cannot {file_plan.text}: {e.strerror}") from e
+            raise HostFileError(f"cannot {file_plan.text}: {reason_of(e, wanted.path)}") from e
 
     def _make_directory(self, wanted: Wanted) -> None:
         parent = os.path.dirname(wanted.path)

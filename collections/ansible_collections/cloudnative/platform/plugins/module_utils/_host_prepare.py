@@ -11,7 +11,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import BASELINE_FILE, Baseline
 
 MODULES_FILE = "/etc/modules-load.d/cloudnative.conf"
 SYSCTL_FILE = "/etc/sysctl.d/90-cloudnative.conf"
@@ -82,7 +84,7 @@ class Wishes:
     hostname: str | None = None
     modules: tuple[str, ...] = ()
     optional_modules: tuple[str, ...] = ()
-    sysctls: t.Mapping[str, str] = field(default_factory=dict)
+    sysctls: t.Mapping[str, str] | None = None
     swap_enabled: bool | None = None
     hosts_entries: t.Mapping[str, t.Sequence[str]] | None = None
     mounts_shared: bool = False
@@ -98,11 +100,14 @@ class HostState:
     root_shared: bool = True
     files: t.Mapping[str, str | None] = field(default_factory=dict)  # text, None where there is no file
     rshared_enabled: bool = False
+    packages_interrupted: bool = False
+    baseline: Baseline = field(default_factory=Baseline)
 
 
 @dataclass(frozen=True)
 class Step:
-    kind: str  # file, hostname, module, sysctl, swapoff, rshared, enable-rshared
+    # packages, baseline, file, remove, hostname, module, sysctl, swapoff, swapon, rshared, rprivate, enable-rshared
+    kind: str
     target: str
     text: str
     value: str = ""
@@ -119,10 +124,17 @@ class Plan:
             verb = "create" if state.files.get(path) is None else "change"
             self.steps.append(Step("file", path, f"{verb} {path}", content))
 
+    def remove(self, path: str, state: HostState) -> None:
+        if state.files.get(path) is not None:
+            self.steps.append(Step("remove", path, f"remove {path}"))
+
 
 def plan(wishes: Wishes, state: HostState) -> Plan:
     """Pure: steps in order, problems that forbid them, and warnings."""
     result = Plan()
+    if state.packages_interrupted:
+        # apt refuses everything else until this was done.
+        result.steps.append(Step("packages", "", "finish the installation of packages that was interrupted"))
     _plan_hostname(wishes, state, result)
     _plan_modules(wishes, state, result)
     _plan_sysctls(wishes, state, result)
@@ -132,7 +144,36 @@ def plan(wishes: Wishes, state: HostState) -> Plan:
         _plan_hosts(wishes.hosts_entries, state, result)
     if wishes.mounts_shared:
         _plan_rshared(state, result)
+    _plan_baseline(wishes, state, result)
     return result
+
+
+def _plan_baseline(wishes: Wishes, state: HostState, result: Plan) -> None:
+    """Before anything changes, note what was there; when something was given back, forget it."""
+    kept = noted(result.steps, state)
+    if kept != state.baseline:
+        text = f"note in {BASELINE_FILE} what is there before it changes"
+        result.steps.insert(0, Step("baseline", BASELINE_FILE, text, kept.render()))
+    given_back = set(kept.sysctls) - set(wishes.sysctls) if wishes.sysctls is not None else set()
+    if given_back:
+        text = f"forget in {BASELINE_FILE} what was given back"
+        result.steps.append(Step("baseline", BASELINE_FILE, text, kept.without_sysctls(given_back).render()))
+
+
+def noted(steps: t.Iterable[Step], state: HostState) -> Baseline:
+    """Pure: the record with what these steps are about to change."""
+    baseline = state.baseline
+    for step in steps:
+        current = state.sysctls.get(step.target)
+        if step.kind == "sysctl" and current is not None:
+            baseline = baseline.with_sysctls({step.target: current})
+        elif (step.kind == "hostname" or step.target == HOSTNAME_FILE) and baseline.hostname is None:
+            baseline = replace(baseline, hostname=state.hostname, hostname_file=state.files.get(HOSTNAME_FILE))
+        elif step.kind == "swapoff" and not baseline.swaps:
+            baseline = replace(baseline, swaps=state.swaps)
+        elif step.kind == "rshared" and baseline.root_shared is None:
+            baseline = replace(baseline, root_shared=False)
+    return baseline
 
 
 def _plan_hostname(wishes: Wishes, state: HostState, result: Plan) -> None:
@@ -161,8 +202,10 @@ def _plan_modules(wishes: Wishes, state: HostState, result: Plan) -> None:
                 "install the kernel's module package, or boot a kernel that has it"
             )
     # A kernel without loadable modules has nothing to load at boot; a name there would only fail.
-    if persistent or state.files.get(MODULES_FILE) is not None:
+    if persistent:
         result.file(MODULES_FILE, HEADER + "".join(f"{name}\n" for name in persistent), state)
+    else:
+        result.remove(MODULES_FILE, state)
 
 
 def _for(module: str) -> str:
@@ -185,7 +228,7 @@ def same_value(one: str, other: str) -> bool:
 
 
 def _plan_sysctls(wishes: Wishes, state: HostState, result: Plan) -> None:
-    if not wishes.sysctls:
+    if wishes.sysctls is None:
         return
     loading = any(step.kind == "module" for step in result.steps)
     for key, value in sorted(wishes.sysctls.items()):
@@ -201,8 +244,30 @@ def _plan_sysctls(wishes: Wishes, state: HostState, result: Plan) -> None:
             result.steps.append(Step("sysctl", key, f"set {key} = {value} (it is {current})", value))
     # The dash: a key that is missing at boot is no error of systemd-sysctl.
     lines = [f"{'-' if is_optional_sysctl(key) else ''}{key} = {value}\n" for key, value in wishes.sysctls.items()]
-    result.file(SYSCTL_FILE, HEADER + "".join(sorted(lines)), state)
+    if lines:
+        result.file(SYSCTL_FILE, HEADER + "".join(sorted(lines)), state)
+    else:
+        result.remove(SYSCTL_FILE, state)
+    result.steps += give_back_sysctls(state, wishes.sysctls)
+    for key in sorted(keys_of(state.files.get(SYSCTL_FILE)) - set(wishes.sysctls) - set(state.baseline.sysctls)):
+        result.warnings.append(f"sysctl {key} was taken out; what it was before is not known, it stays until reboot")
     result.warnings.extend(overridden_at_boot(wishes.sysctls, state.files))
+
+
+def give_back_sysctls(state: HostState, wanted: t.Container[str] = ()) -> list[Step]:
+    """Pure: parameters that were changed and are not wanted any more get the value that they had."""
+    steps = []
+    for key, before in sorted(state.baseline.sysctls.items()):
+        current = state.sysctls.get(key)
+        if key not in wanted and current is not None and not same_value(current, before):
+            steps.append(Step("sysctl", key, f"set {key} = {before}, as it was before (it is {current})", before))
+    return steps
+
+
+def keys_of(text: str | None) -> set[str]:
+    """Pure: parameters that a file of sysctl.d sets."""
+    lines = [line.strip() for line in (text or "").splitlines()]
+    return {line.partition("=")[0].strip().lstrip("-") for line in lines if "=" in line and line[0] not in "#;"}
 
 
 def overridden_at_boot(sysctls: t.Mapping[str, str], files: t.Mapping[str, str | None]) -> list[str]:
@@ -306,14 +371,23 @@ def judge(required: Requirements, facts: t.Mapping[str, t.Any], free_disk_mb: in
     if required.supported_os and not _os_supported(required.supported_os, facts):
         problems.append(
             f"operating system {facts['os_id']} {facts['os_version']} is not supported; "
-            f"supported are {', '.join(required.supported_os)}"
+            f"supported are {', '.join(required.supported_os)} (host_supported_os)"
         )
     if facts["memory_mb"] < required.min_memory_mb:
-        problems.append(f"it has {facts['memory_mb']} MiB of memory, {required.min_memory_mb} are needed")
+        problems.append(
+            f"it has {facts['memory_mb']} MiB of memory, {required.min_memory_mb} are needed; "
+            "give it more, or lower host_min_memory_mb"
+        )
     if free_disk_mb < required.min_disk_mb:
-        problems.append(f"{required.disk_path} has {free_disk_mb} MiB free, {required.min_disk_mb} are needed")
+        problems.append(
+            f"{required.disk_path} has {free_disk_mb} MiB free, {required.min_disk_mb} are needed; "
+            "make room, or lower host_min_disk_mb"
+        )
     if required.time_synchronised and facts["time_synchronised"] is False:
-        problems.append("its clock is not synchronised; install and start chrony or systemd-timesyncd")
+        problems.append(
+            "its clock is not synchronised; install and start chrony or systemd-timesyncd, "
+            "or accept it with host_time_synchronised: false"
+        )
     return problems
 
 

@@ -14,6 +14,11 @@ import platform
 import socket
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import (
+    BASELINE_FILE,
+    Baseline,
+    parse,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import is_container, root_is_shared
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
     FilePlan,
@@ -35,6 +40,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     Step,
     Wishes,
     is_optional_sysctl,
+    keys_of,
     sysctl_path,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._systemd import ADMIN_UNIT_DIR, Systemd
@@ -102,19 +108,28 @@ class Host:
         self._module = module
         self._kernel = Kernel(module)
         self._writer = Writer(module)
+        self._baseline = Baseline()
+        self._unborn: set[str] = set()  # sysctls that come with a module that is yet to be loaded
 
     def observe(self, wishes: Wishes) -> HostState:
+        files = {path: _text_or_none(path) for path in _files_of_interest()}
+        self._baseline = parse(files[BASELINE_FILE])
+        keys = {*(wishes.sysctls or ()), *self._baseline.sysctls, *keys_of(files[SYSCTL_FILE])}
+        sysctls = {key: _sysctl(key) for key in sorted(keys)}
+        self._unborn = {key for key, value in sysctls.items() if value is None}
         names = (*wishes.modules, *wishes.optional_modules)
         swaps = [line.split()[0] for line in read_text("/proc/swaps").splitlines()[1:] if line.strip()]
         return HostState(
             hostname=socket.gethostname(),
             container=is_container(),
             modules={name: self._kernel.state(name) for name in names},
-            sysctls={key: _sysctl(key) for key in wishes.sysctls},
+            sysctls=sysctls,
             swaps=tuple(swaps),
             root_shared=root_is_shared(read_text("/proc/self/mountinfo")),
-            files={path: _text_or_none(path) for path in _files_of_interest()},
+            files=files,
             rshared_enabled=os.path.islink(f"{ADMIN_UNIT_DIR}/local-fs.target.wants/{RSHARED_UNIT}"),
+            packages_interrupted=packages_interrupted(),
+            baseline=self._baseline,
         )
 
     def missing_packages(self, packages: t.Sequence[str]) -> list[str]:
@@ -133,39 +148,66 @@ class Host:
         return [package for package in packages if package not in installed]
 
     def apply(self, step: Step) -> None:
-        if step.kind == "file":
+        if step.kind == "packages":
+            command = ["dpkg", "--force-confold", "--configure", "--pending"]
+            self._run(command, step.text, DEBIAN_FRONTEND="noninteractive")
+        elif step.kind == "file":
             self._write(step.target, step.value, step.text)
+        elif step.kind == "baseline":
+            self._note(parse(step.value), step.text)
+        elif step.kind == "remove":
+            self._writer.apply(FilePlan(Wanted(step.target, 0, absent=True), remove=True, text=step.text))
         elif step.kind == "hostname":
             socket.sethostname(step.value)
         elif step.kind == "module":
             self._kernel.load(step.target)
         elif step.kind == "sysctl":
+            self._note_unborn(step)
             _set_sysctl(step)
         elif step.kind == "swapoff":
             self._run(["swapoff", "--all"], step.text)
+        elif step.kind == "swapon":
+            self._run(["swapon", step.target], step.text)
         elif step.kind == "rshared":
             self._run(["mount", "--make-rshared", "/"], step.text)
+        elif step.kind == "rprivate":
+            self._run(["mount", "--make-rprivate", "/"], step.text)
         elif step.kind == "enable-rshared":
             systemd = Systemd(self._module)
             systemd.change("daemon-reload")
             systemd.change("enable", RSHARED_UNIT)
 
-    def _write(self, path: str, content: str, text: str) -> None:
+    def _note(self, baseline: Baseline, text: str) -> None:
+        self._baseline = baseline
+        self._write(BASELINE_FILE, baseline.render(), text, mode=0o600)
+
+    def _note_unborn(self, step: Step) -> None:
+        """What a parameter is that came with a module just now, before it is set."""
+        current = _sysctl(step.target) if step.target in self._unborn else None
+        if current is not None and step.target not in self._baseline.sysctls and current.split() != step.value.split():
+            self._note(self._baseline.with_sysctls({step.target: current}), f"note what {step.target} was")
+
+    def _write(self, path: str, content: str, text: str, mode: int = 0o644) -> None:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        wanted = Wanted(path=path, mode=0o644, content=content.encode())
+        wanted = Wanted(path=path, mode=mode, content=content.encode())
         self._writer.apply(FilePlan(wanted, content=True, text=text))
 
-    def _run(self, command: list[str], what: str) -> None:
-        code, out, err = self._module.run_command(command)
+    def _run(self, command: list[str], what: str, **environment: str) -> None:
+        code, out, err = self._module.run_command(command, environ_update=environment)
         if code != 0:
             raise PrepareError(f"cannot {what}: {err.strip() or out.strip()}")
+
+
+def packages_interrupted(directory: str = "/var/lib/dpkg/updates") -> bool:
+    """Whether dpkg was killed at work: its journal is not empty, which is also what apt looks at."""
+    return os.path.isdir(directory) and any(name.isdigit() for name in os.listdir(directory))
 
 
 def _files_of_interest() -> list[str]:
     later = []
     if os.path.isdir("/etc/sysctl.d"):
         later = [f"/etc/sysctl.d/{name}" for name in os.listdir("/etc/sysctl.d") if name.endswith(".conf")]
-    ours = [MODULES_FILE, SYSCTL_FILE, HOSTS_FILE, HOSTNAME_FILE, FSTAB_FILE, RSHARED_FILE]
+    ours = [MODULES_FILE, SYSCTL_FILE, HOSTS_FILE, HOSTNAME_FILE, FSTAB_FILE, RSHARED_FILE, BASELINE_FILE]
     return sorted({*ours, *later})
 
 

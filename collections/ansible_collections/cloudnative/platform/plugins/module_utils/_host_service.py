@@ -247,3 +247,21 @@ def _newer(paths: t.Iterable[str], observed: Observed, since_us: int | None) -> 
         return ()
     found = ((path, observed.files.get(path)) for path in paths)
     return tuple(path for path, there in found if there is not None and there.exists and there.mtime_us > since_us)
+
+
+def without_secrets(params: dict[str, t.Any], known: t.Container[str]) -> dict[str, t.Any]:
+    """Pure: parameters as they may be shown, right or wrong. `known` are the options of a file."""
+    files = params.get("files")
+    if files is None:
+        return params
+    # What is no file as it should be can't be told from a secret one.
+    return {**params, "files": [_masked(f, known) for f in files] if isinstance(files, list) else "(not shown)"}
+
+
+def _masked(file: t.Any, known: t.Container[str]) -> t.Any:
+    if not isinstance(file, dict):
+        return "(not shown)"
+    if file.get("secret") in (None, False):
+        return file
+    # Also what was misspelled: it may be the content.
+    return {key: value if key in known and key != "content" else "(secret)" for key, value in file.items()}

@@ -17,25 +17,35 @@ from dataclasses import dataclass, field
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
+# Values under such names never show, whoever set them.
+_SECRET_NAME = re.compile(r"passw|secret|token|key|credential|private", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"-----BEGIN |://[^/\s]*@")
+_SHOWN_LENGTH = 80
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?\Z")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: where, what stands there, why it is wrong and what would be right."""
+    """One thing that is wrong: where, what stands there, why it is wrong and what would be right.
+
+    `hosts` are those that it is wrong for, where that is not all of them. A value of None does not show.
+    """
 
     subject: str
     value: t.Any
     problem: str
     remedy: str
+    hosts: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         shown = "" if self.value is None else f" {self.value!r}"
-        return f"{self.subject}{shown}: {self.problem}; {self.remedy}"
+        where = f" (on {listed(self.hosts)})" if self.hosts else ""
+        return f"{self.subject}{shown}{where}: {self.problem}; {self.remedy}"
 
     def as_dict(self) -> dict[str, t.Any]:
-        return {"subject": self.subject, "value": self.value, "problem": self.problem, "remedy": self.remedy}
+        finding = {"subject": self.subject, "value": self.value, "problem": self.problem, "remedy": self.remedy}
+        return {**finding, "hosts": sorted(self.hosts)} if self.hosts else finding
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,19 @@ class Rules:
 class Judgement:
     problems: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
+
+
+def is_secret_name(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name))
+
+
+def showable(value: t.Any) -> t.Any:
+    """What of a value may stand in a message: nothing that looks like a secret, no whole dictionary, nothing long."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if not isinstance(value, str) or _SECRET_VALUE.search(value):
+        return None
+    return value if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}…"
 
 
 def close_to(word: str, candidates: t.Iterable[str], cutoff: float = 0.6) -> str:

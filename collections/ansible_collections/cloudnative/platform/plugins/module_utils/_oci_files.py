@@ -135,5 +135,8 @@ def missing_space(sizes: t.Mapping[str, int], free: t.Mapping[str, int]) -> str 
     """Pure: a sentence when a directory's file system can't take what is to come, else None."""
     for directory, needed in sorted(sizes.items()):
         if needed > free[directory]:
-            return f"{directory} needs {needed // 2**20} MiB for new files and has {free[directory] // 2**20} MiB free"
+            # Rounded apart, so that the two never look equal.
+            return (
+                f"{directory} needs {-(-needed // 2**20)} MiB for new files and has {free[directory] // 2**20} MiB free"
+            )
     return None

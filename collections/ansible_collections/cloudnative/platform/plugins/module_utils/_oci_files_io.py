@@ -18,8 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
     HostFileError,
+    file_system_of,
+    is_full,
     keep_context,
     observe,
+    reason_of,
     set_attributes,
     sync_directory,
     temporary_for,
@@ -41,6 +44,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry
     Unreachable,
     parse_reference,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_transport import ATTEMPTS
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -58,11 +62,12 @@ class DigestCache:
     The kernel sets a file's ctime at every write, rename or change of its mtime, and nobody else can: a program that
     was replaced by one of the same size and given the old mtime is read again.
 
-    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest.
+    Which file of which artifact it was (`digest`, `name`, `layer`) is kept too: the next run needs no manifest; and its
+    `ref`, which says the version of a program without asking the program.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._files: dict[str, dict[str, t.Any]] = {}
         try:
             with open(path, encoding="utf-8") as stream:
@@ -97,6 +102,7 @@ class DigestCache:
             "sha256": file.sha256,
             "digest": file.digest,
             "name": file.name,
+            "ref": file.ref,
             "layer": file.sha256,
             "size": key[0],
         }
@@ -107,11 +113,11 @@ class DigestCache:
     def save(self) -> None:
         if json.dumps(self._files) == self._saved:
             return
-        os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
-        temporary = temporary_for(self._path)
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        temporary = temporary_for(self.path)
         with open(temporary, "w", encoding="utf-8") as stream:
             json.dump({"format": STATE_FORMAT, "files": self._files}, stream)
-        os.rename(temporary, self._path)
+        os.rename(temporary, self.path)
 
 
 def _file_key(info: os.stat_result) -> list[int]:
@@ -165,7 +171,7 @@ class Source:
         with self._lock:
             if not self._registries:
                 # With another endpoint to turn to, a broken one isn't worth a long wait.
-                attempts = 2 if len(self._endpoints) > 1 else 5
+                attempts = 2 if len(self._endpoints) > 1 else ATTEMPTS
                 self._registries = [
                     Registry(
                         endpoint,
@@ -207,27 +213,13 @@ class Source:
         raise OciFilesError(f"cannot get {what}: {'; '.join(reasons)}. What to do: {remedy}")
 
 
-def sizes_by_directory(files: t.Iterable[File]) -> dict[str, int]:
-    """Bytes to come per file system, named by one of its directories."""
-    devices: dict[int, str] = {}
+def sizes_by_file_system(files: t.Iterable[File]) -> dict[str, int]:
+    """Bytes to come per file system, named by where it is mounted."""
     sizes: dict[str, int] = {}
     for file in files:
-        directory = existing_parent(file.path)
-        directory = devices.setdefault(os.stat(directory).st_dev, directory)
-        sizes[directory] = sizes.get(directory, 0) + file.size
+        mount = file_system_of(os.path.dirname(file.path))[0]
+        sizes[mount] = sizes.get(mount, 0) + file.size
     return sizes
-
-
-def existing_parent(path: str) -> str:
-    directory = os.path.dirname(path)
-    while not os.path.isdir(directory):
-        directory = os.path.dirname(directory)
-    return directory
-
-
-def free_bytes(directory: str) -> int:
-    info = os.statvfs(directory)
-    return info.f_bavail * info.f_frsize
 
 
 class Installer:
@@ -251,6 +243,9 @@ class Installer:
         by_content: dict[str, list[File]] = {}
         for file in files:
             by_content.setdefault(str(file.sha256), []).append(file)
+        # What a killed run left is not continued: nobody knows how it ended. It goes first, for the room it takes.
+        for file in files:
+            remove_temporary(file.path)
         lack = missing_space(*_space(files))
         if lack:
             raise OciFilesError(f"not enough disk space: {lack}; nothing was replaced")
@@ -261,20 +256,24 @@ class Installer:
                 self._put_in_place(file)
         finally:
             for file in files:
-                if os.path.lexists(temporary_for(file.path)):
-                    os.unlink(temporary_for(file.path))
+                remove_temporary(file.path)
 
     def _prepare(self, same: list[File]) -> int:
         """Download one blob once, and copy it for the other paths that get it."""
         for file in same:
             os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
-            # What a killed run left is not continued: nobody knows how it ended.
-            if os.path.lexists(temporary_for(file.path)):
-                os.unlink(temporary_for(file.path))
         first = temporary_for(same[0].path)
-        size = self._source.download(same[0], first)
-        for file in same[1:]:
-            shutil.copyfile(first, temporary_for(file.path))
+        try:
+            size = self._source.download(same[0], first)
+            for file in same[1:]:
+                shutil.copyfile(first, temporary_for(file.path))
+        except OSError as e:
+            if not is_full(e):
+                raise
+            paths = " and ".join(file.path for file in same)
+            raise OciFilesError(
+                f"{paths} needs {-(-same[0].size // 2**20)} MiB, but {reason_of(e, first)}; nothing was replaced"
+            ) from e
         return size
 
     def _put_in_place(self, file: File) -> None:
@@ -299,6 +298,12 @@ class Installer:
         self._cache.forget(action.file.path)
 
 
+def remove_temporary(path: str) -> None:
+    temporary = temporary_for(path)
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+
+
 def _space(files: t.Iterable[File]) -> tuple[dict[str, int], dict[str, int]]:
-    sizes = sizes_by_directory(files)
-    return sizes, {directory: free_bytes(directory) for directory in sizes}
+    sizes = sizes_by_file_system(files)
+    return sizes, {mount: file_system_of(mount)[1] for mount in sizes}

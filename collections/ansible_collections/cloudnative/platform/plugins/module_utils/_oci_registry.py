@@ -12,9 +12,12 @@ Standard library only (Python >= 3.9), because it runs on managed hosts as well 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import re
+import socket
+import time
 import typing as t
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -110,6 +113,16 @@ class Registry:
     def ping(self) -> None:
         """Raises unless the registry answers and accepts the credentials."""
         self._transport.request("GET", "/v2/", "log in")
+
+    def date(self) -> str:
+        """What the registry's clock says, to the second. Needs no credentials: a refusal carries the time as well."""
+
+        def attempt() -> str:
+            with self._transport.exchange("GET", "/v2/", "read the clock", {}, also_good=(401,)) as answer:
+                read(answer)
+                return answer.getheader("Date") or ""
+
+        return self._transport.retry("/v2/", attempt)
 
     def manifest(self, repository: str, reference: str) -> tuple[bytes, str, str]:
         """Bytes, media type and digest of a manifest, checked against the digest asked for or announced."""
@@ -223,6 +236,34 @@ class Registry:
         if actual != digest:
             raise DigestMismatch(self.endpoint, repository, digest, actual)
         return done
+
+    def time_blob(self, repository: str, digest: str, limit: int, seconds: float) -> tuple[int, float]:
+        """Reads the start of a blob and throws it away: how many bytes came in how many seconds.
+
+        It ends with the blob, after `limit` bytes or after about `seconds`. A transfer that stalls counts what came.
+        """
+        path, action = f"/v2/{repository}/blobs/{digest}", f"download blob {repository}@{digest}"
+
+        def attempt() -> tuple[int, float]:
+            with self._transport.exchange("GET", path, action, {"Range": f"bytes=0-{limit - 1}"}) as answer:
+                done, start = 0, time.monotonic()
+                while done < limit and time.monotonic() - start < seconds:
+                    try:
+                        # Whatever there is: a slow transfer would not fill a buffer in time.
+                        chunk = answer.read1(CHUNK)
+                    except socket.timeout:
+                        break
+                    except (OSError, http.client.HTTPException) as exc:
+                        raise Broken(f"connection broke after {done} bytes of the answer ({exc})") from exc
+                    if not chunk:
+                        break
+                    done += len(chunk)
+                return done, time.monotonic() - start
+
+        measured = self._transport.retry(path, attempt)
+        # The rest of an answer isn't read, so nothing else can follow on its connection.
+        self.close()
+        return measured
 
     def upload_blob(
         self, repository: str, digest: str, path: str | os.PathLike[str], mount_from: str | None = None

@@ -25,6 +25,9 @@ from urllib.parse import urlsplit
 
 RETRY_STATUS = (429, 500, 502, 503, 504)
 LONGEST_PAUSE = 5.0
+#: sixteen seconds of pauses in all: a registry, or its whole host, that restarts is back by then
+ATTEMPTS = 8
+NO_SPACE = "no space left on device"
 
 T = t.TypeVar("T")
 
@@ -58,6 +61,10 @@ class NotFound(RegistryError):
 
 class ReadOnly(RegistryError):
     """The registry takes no writes here or now."""
+
+
+class Full(RegistryError):
+    """The registry has no room for what is sent: to try again would not make any."""
 
 
 class DigestMismatch(RegistryError):
@@ -100,7 +107,7 @@ class Transport:
         password: str | None = None,
         timeout: float = 60,
         connect_timeout: float = 10,
-        attempts: int = 5,
+        attempts: int = ATTEMPTS,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         url = urlsplit(endpoint)
@@ -185,7 +192,13 @@ class Transport:
             return Response(answer.status, answer.headers, data)
 
     def exchange(
-        self, method: str, path: str, action: str, headers: dict[str, str], body: bytes | t.BinaryIO | None = None
+        self,
+        method: str,
+        path: str,
+        action: str,
+        headers: dict[str, str],
+        body: bytes | t.BinaryIO | None = None,
+        also_good: tuple[int, ...] = (),
     ) -> http.client.HTTPResponse:
         """Sends one request on this thread's connection and returns the answer when it is a good one."""
         connection = self._connection()
@@ -206,7 +219,8 @@ class Transport:
                 raise Broken(f"no answer within {self._timeout:g} s") from exc
             except (OSError, http.client.HTTPException) as exc:
                 raise Broken(f"connection broke while waiting for the answer ({exc})") from exc
-        self._check(answer, action, path)
+        if answer.status not in also_good:
+            self._check(answer, action, path)
         return answer
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -264,6 +278,8 @@ class Transport:
         detail = _error_text(answer)
         if not answer.isclosed():
             self._drop()
+        if NO_SPACE in detail:
+            raise Full(f"the file system of registry {self.endpoint} is full ({action}){detail}")
         if status in RETRY_STATUS:
             raise _Busy(f"status {status} ({action}){detail}", _retry_after(answer))
         if status in (401, 403):
@@ -299,7 +315,13 @@ def _error_text(answer: http.client.HTTPResponse) -> str:
     """The registry's own words, when it sent any."""
     try:
         errors = json.loads(read(answer, 64 * 1024)).get("errors") or []
-        words = "; ".join(f"{item.get('code')}: {item.get('message')}" for item in errors)
+        words = "; ".join(f"{item.get('code')}: {item.get('message')}{_detail(item)}" for item in errors)
     except (Broken, ValueError, AttributeError):
         return ""
     return f": {words}" if words else ""
+
+
+def _detail(error: t.Mapping[str, t.Any]) -> str:
+    """What the storage of the registry said; details of other shapes repeat the request."""
+    detail = error.get("detail")
+    return f" ({detail})" if isinstance(detail, str) else ""

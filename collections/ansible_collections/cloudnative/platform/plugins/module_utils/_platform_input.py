@@ -13,7 +13,15 @@ import difflib
 import re
 import typing as t
 from collections import defaultdict
+from dataclasses import dataclass, field
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_conflicts import (
+    Surroundings,
+    at_hosts,
+    check_conflicts,
+    check_unique,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_facts import check_facts, is_node
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import (
     Finding,
     Judgement,
@@ -22,7 +30,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_findin
     listed,
     parse_address,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_rules import form_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import (
+    SETTINGS,
     agreed,
     check_choices,
     check_networks,
@@ -30,6 +40,16 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_settin
     check_unknown,
     check_version,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs import Catalog, judge_value
+
+
+@dataclass(frozen=True)
+class Given:
+    """What variables have as values: of hosts by their names, secrets among them, and which were kept encrypted."""
+
+    of_hosts: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    encrypted: t.Collection[str] = ()
+    now: int = 0
 
 
 def check_names(hosts: list[dict[str, t.Any]]) -> list[Finding]:
@@ -112,40 +132,26 @@ def check_groups(hosts: list[dict[str, t.Any]], rules: Rules) -> Judgement:
     return judgement
 
 
-def check_facts(hosts: list[dict[str, t.Any]], rules: Rules) -> Judgement:
-    """What only shows when the facts of all hosts lie side by side."""
-    judgement = Judgement()
-    seen: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for host in hosts:
-        facts = host.get("facts") or {}
-        name = str(host["name"])
-        for key in ("machine_id", "default_ipv4"):
-            if facts.get(key):
-                seen[(key, str(facts[key]))].append(name)
-        architecture = facts.get("architecture")
-        if architecture and architecture not in rules.architectures:
-            remedy = f"use a host of architecture {listed(rules.architectures)}"
-            judgement.problems.append(Finding("host", name, f"has architecture {architecture}", remedy))
-        if facts.get("root") is False:
-            judgement.problems.append(
-                Finding("host", name, "the tasks do not run as root", "set ansible_user: root or ansible_become: true")
-            )
-        if facts.get("time_synchronised") is False:
-            judgement.warnings.append(
-                Finding("host", name, "its clock is not synchronised", "run chrony or systemd-timesyncd")
-            )
-    remedies = {
-        "machine_id": (
-            "is the machine-id of {names}, the hosts were cloned",
-            "on all but one: rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot",
-        ),
-        "default_ipv4": ("is the address of {names}", "give every host an address of its own"),
-    }
-    for (key, value), names in seen.items():
-        if len(names) > 1:
-            problem, remedy = remedies[key]
-            judgement.problems.append(Finding(key, value, problem.format(names=listed(names)), remedy))
-    return judgement
+def judge_given(given: Given, catalog: Catalog) -> list[Finding]:
+    """Each variable by its specification and its form. Equal values of many hosts are judged once."""
+    findings = []
+    by_value: dict[tuple[str, str], list[str]] = defaultdict(list)
+    values: dict[tuple[str, str], t.Any] = {}
+    for host, variables in given.of_hosts.items():
+        for name, value in variables.items():
+            if name in catalog.variables:
+                key = (name, repr(value))
+                values[key] = value
+                by_value[key].append(host)
+    for (name, text), hosts in sorted(by_value.items(), key=lambda item: item[0][0]):
+        option, secret = catalog.variables[name], name in given.encrypted
+        found = judge_value(option, values[name, text], form_of, secret=secret)
+        findings += [at_hosts(finding, hosts, len(given.of_hosts)) for finding in found]
+    return findings
+
+
+def without(values: t.Mapping[str, t.Any], broken: t.Container[str]) -> dict[str, t.Any]:
+    return {name: value for name, value in values.items() if name not in broken}
 
 
 def judge(
@@ -153,31 +159,47 @@ def judge(
     settings: dict[str, t.Any],
     rules: Rules,
     variables: t.Iterable[str] = (),
-    defaults: dict[str, t.Any] | None = None,
+    catalog: Catalog | None = None,
+    given: Given | None = None,
 ) -> Judgement:
-    """All checks, all findings. Settings given by name win over those of hosts, and these over defaults."""
+    """All checks, all findings. Settings given by name win over those of hosts, and these over defaults.
+
+    What is wrong by itself is not compared with anything else: one mistake, one finding.
+    """
+    catalog, given = catalog or Catalog(), given or Given()
+    wrong = judge_given(given, catalog)
+    broken = {re.split(r"[.\[]", finding.subject)[0] for finding in wrong}
+    # Comparisons show what they compare, so what is kept encrypted is left out of them; a pair of PEM never shows.
+    broken |= {name for name in given.encrypted if not name.endswith("_pem")}
+    hosts = [{**host, "settings": without(host.get("settings") or {}, broken)} for host in hosts]
     of_hosts, disagreements = agreed(hosts)
-    effective = {**(defaults or {}), **of_hosts, **settings}
+    defaults = without(catalog.defaults, broken)
+    effective = {**{name: defaults[name] for name in SETTINGS if name in defaults}, **of_hosts, **settings}
+    unbroken = {host: without(values, broken) for host, values in given.of_hosts.items()}
+    in_cluster = [str(host["name"]) for host in hosts if is_node(host, rules)]
+    around = Surroundings(now=given.now, nodes=len(in_cluster))
+    in_registry = [str(host["name"]) for host in hosts if rules.registry_group in (host.get("groups") or [])]
     groups, facts, unknown = (
         check_groups(hosts, rules),
-        check_facts(hosts, rules),
+        check_facts(hosts, rules, effective.get("kubernetes_version")),
         check_unknown(settings, variables, rules),
     )
-    return Judgement(
-        problems=[
-            *groups.problems,
-            *check_names(hosts),
-            *check_addresses(hosts),
-            *disagreements,
-            *check_networks(hosts, effective, rules),
-            *check_version(effective, rules),
-            *check_choices(hosts, effective, rules),
-            *check_ports(effective),
-            *unknown.problems,
-            *facts.problems,
-        ],
-        warnings=[*groups.warnings, *unknown.warnings, *facts.warnings],
-    )
+    problems = [
+        *groups.problems,
+        *check_names(hosts),
+        *check_addresses(hosts),
+        *wrong,
+        *disagreements,
+        *check_networks(hosts, effective, rules),
+        *check_version(effective, rules),
+        *check_choices(hosts, effective, rules),
+        *check_ports(effective),
+        *check_conflicts(defaults, unbroken, around),
+        *check_unique(unbroken, in_cluster, in_registry),
+        *unknown.problems,
+        *facts.problems,
+    ]
+    return Judgement(problems=problems, warnings=[*groups.warnings, *unknown.warnings, *facts.warnings])
 
 
 def report(problems: list[Finding]) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry
     NotFound,
     Registry,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_transport import Full
 from ansible_collections.cloudnative.platform.plugins.module_utils._registry_content import (
     Artifact,
     Observed,
@@ -123,7 +124,11 @@ class Seeder:
             self._registry.put_manifest(item.repository, item.reference, body, item.manifest.media_type)
 
         # The big ones first, so that the last minute is not spent waiting for one of them.
-        _all(self._parallel, upload, sorted(plan.uploads, key=lambda item: -item.blob.size))
+        try:
+            _all(self._parallel, upload, sorted(plan.uploads, key=lambda item: -item.blob.size))
+        except Full as exc:
+            left = -(-(plan.upload_bytes - self.uploaded_bytes) // 2**20)
+            raise Full(f"{exc}; {left} MiB are still to come: make room there and run again") from exc
         _all(self._parallel, upload, plan.mounts)
         # A registry takes a manifest only when it has all the manifest refers to: those of an index come first.
         _all(self._parallel, store, [item for item in plan.taggings if ":" in item.reference])

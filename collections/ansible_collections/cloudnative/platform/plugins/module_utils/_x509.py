@@ -129,19 +129,26 @@ def renewal_reason(
     return None
 
 
-def authority_problem(certificate: Certificate, public_key: str, now: int, origin: str) -> str | None:
-    """Why a certificate authority can't sign, None when it can."""
+def authority_fault(certificate: Certificate, public_key: str | None, now: int) -> tuple[str, str] | None:
+    """Why a certificate authority can't sign, and what to do; None when it can.
+
+    A public key of None is one that isn't known; then the pair isn't compared.
+    """
     if not certificate.authority:
-        return f"{origin} ({certificate.subject}) is not a certificate authority: it lacks basicConstraints CA:TRUE"
-    if certificate.public_key != public_key:
-        return (
-            f"the private key does not belong to {origin} ({certificate.subject}): give the pair that belongs together"
-        )
+        return "is not a certificate authority", "it lacks basicConstraints CA:TRUE"
+    if public_key is not None and certificate.public_key != public_key:
+        return "does not belong to the private key", "give the pair that belongs together"
     if certificate.not_after <= now:
-        return f"{origin} ({certificate.subject}) expired {(now - certificate.not_after) // DAY} days ago: replace it"
+        return f"expired {(now - certificate.not_after) // DAY} days ago", "replace it"
     if certificate.not_before > now:
-        return f"{origin} ({certificate.subject}) is not valid yet: is the clock of this host right?"
+        return "is not valid yet", "is the clock of this host right?"
     return None
+
+
+def authority_problem(certificate: Certificate, public_key: str, now: int, origin: str) -> str | None:
+    """The same as a sentence."""
+    fault = authority_fault(certificate, public_key, now)
+    return f"{origin} ({certificate.subject}) {fault[0]}: {fault[1]}" if fault else None
 
 
 def days_left(certificate: Certificate, now: int) -> int:

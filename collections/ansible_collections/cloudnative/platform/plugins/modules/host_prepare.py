@@ -15,6 +15,8 @@ description:
   - Checks whether a host is fit to be part of the platform, and names everything that is wrong with it at once.
   - Sets kernel modules, sysctls, swap, host name, names in C(/etc/hosts) and mount propagation, now and for the next
     boot.
+  - Notes in C(/var/lib/cloudnative/host-baseline.json) what it changes before it changes it for the first time. A
+    kernel parameter that is taken out of O(sysctls) gets its former value back, and O(state=absent) gives all back.
   - Returns the host's facts as C(ansible_facts.platform_host), so that nothing else has to gather any.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
@@ -33,6 +35,15 @@ attributes:
     support: full
     platforms: linux
 options:
+  state:
+    description:
+      - V(present) prepares the host.
+      - V(absent) gives it back as it was found - kernel parameters, swap, host name, names in C(/etc/hosts), mount
+        propagation. All other options are ignored then. Modules that were loaded stay until the next boot.
+    type: str
+    choices: [present, absent]
+    default: present
+    version_added: 0.1.0
   hostname:
     description: Name of the host. Without it, the name is left as it is.
     type: str
@@ -51,8 +62,9 @@ options:
     description:
       - Kernel parameters and their values, set now and kept in C(/etc/sysctl.d/90-cloudnative.conf).
       - Those below C(net.bridge) are set only where the kernel filters bridged traffic.
+      - One that was set before and isn't named any more gets its former value back. Without the option, all are left as
+        they are.
     type: dict
-    default: {}
   swap_enabled:
     description: With V(false) swap is turned off, now and in C(/etc/fstab). Otherwise it is left as it is.
     type: bool
@@ -111,6 +123,10 @@ EXAMPLES = r"""
     supported_os:
       - debian 12
       - debian 13
+
+- name: Give the host back as it was found
+  cloudnative.platform.host_prepare:
+    state: absent
 """
 
 RETURN = r"""
@@ -174,6 +190,17 @@ ansible_facts:
           description: Release of the running kernel.
           type: str
           returned: always
+        kubernetes_ca:
+          description: The sha256 of the DER of the cluster's CA certificate, in hexadecimal; empty where there is none.
+          type: str
+          returned: always
+        kubernetes_version:
+          description:
+            - Version of Kubernetes that this host runs as a node, such as V(v1.36.4); empty where it runs none.
+            - Of the API server where there is one. Elsewhere of the kubelet, as M(cloudnative.platform.oci_files) has
+              installed it.
+          type: str
+          returned: always
         machine_id:
           description: Identifier of this installation.
           type: str
@@ -220,10 +247,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import BaselineError
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import gather
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     HostState,
+    Plan,
     Requirements,
     Step,
     Wishes,
@@ -235,13 +265,15 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     PrepareError,
     free_mb,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_restore import plan_restore
 from ansible_collections.cloudnative.platform.plugins.module_utils._systemd import SystemdError
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "hostname": {"type": "str"},
     "modules": {"type": "list", "elements": "str", "default": []},
     "optional_modules": {"type": "list", "elements": "str", "default": []},
-    "sysctls": {"type": "dict", "default": {}},
+    "sysctls": {"type": "dict"},
     "swap_enabled": {"type": "bool"},
     "hosts_entries": {"type": "dict"},
     "mounts_shared": {"type": "bool", "default": False},
@@ -258,11 +290,12 @@ def wishes_from(params: t.Mapping[str, t.Any]) -> Wishes:
     entries = params["hosts_entries"]
     if entries is not None:
         entries = {name: [value] if isinstance(value, str) else list(value) for name, value in entries.items()}
+    sysctls = params["sysctls"]
     return Wishes(
         hostname=params["hostname"],
         modules=tuple(params["modules"]),
         optional_modules=tuple(params["optional_modules"]),
-        sysctls={key: str(value) for key, value in params["sysctls"].items()},
+        sysctls=None if sysctls is None else {key: str(value) for key, value in sysctls.items()},
         swap_enabled=params["swap_enabled"],
         hosts_entries=entries,
         mounts_shared=params["mounts_shared"],
@@ -270,11 +303,14 @@ def wishes_from(params: t.Mapping[str, t.Any]) -> Wishes:
 
 
 KERNEL = "running kernel"
+FILE_STEPS = ("file", "remove", "baseline")
 
 
 def diff_of(steps: list[Step], state: HostState) -> list[dict[str, str]]:
     """Files as they are, and all of the running kernel in one: a line for each parameter, module and name."""
-    diff = [entry(step.target, state.files.get(step.target) or "", step.value) for step in steps if step.kind == "file"]
+    diff = [
+        entry(step.target, state.files.get(step.target) or "", step.value) for step in steps if step.kind in FILE_STEPS
+    ]
     before, after = [], []
     for step in steps:
         if step.kind == "sysctl":
@@ -286,7 +322,7 @@ def diff_of(steps: list[Step], state: HostState) -> list[dict[str, str]]:
             after.append(f"hostname {step.value}\n")
         elif step.kind == "swapoff":
             before += [f"swap on {name}\n" for name in state.swaps]
-        elif step.kind != "file":
+        elif step.kind not in FILE_STEPS:
             after.append(f"{step.text}\n")
     if before or after:
         diff.append(entry(KERNEL, "".join(before), "".join(after)))
@@ -301,8 +337,19 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     host, wishes = Host(module), wishes_from(params)
     state = host.observe(wishes)
-    todo = plan(wishes, state)
     facts = gather()
+    if params["state"] == "absent":
+        todo, problems = plan_restore(state), []
+    else:
+        todo = plan(wishes, state)
+        problems = judged(params, facts) + todo.problems
+    if problems:
+        listed = "".join(f"\n- {problem}" for problem in problems)
+        module.fail_json(msg=f"host {facts['hostname']} can't be prepared, nothing was changed:{listed}")
+    return converge(module, host, state, todo, facts)
+
+
+def judged(params: t.Mapping[str, t.Any], facts: t.Mapping[str, t.Any]) -> list[str]:
     required = Requirements(
         min_memory_mb=params["min_memory_mb"],
         min_disk_mb=params["min_disk_mb"],
@@ -310,13 +357,15 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         supported_os=tuple(params["supported_os"]),
         time_synchronised=params["time_synchronised"],
     )
-    problems = judge(required, facts, free_mb(params["disk_path"])) + todo.problems
-    if problems:
-        listed = "".join(f"\n- {problem}" for problem in problems)
-        module.fail_json(msg=f"host {facts['hostname']} can't be prepared, nothing was changed:{listed}")
+    return judge(required, facts, free_mb(params["disk_path"]))
+
+
+def converge(
+    module: AnsibleModule, host: Host, state: HostState, todo: Plan, facts: dict[str, t.Any]
+) -> dict[str, t.Any]:
     for warning in todo.warnings:
         module.warn(warning)
-    missing = host.missing_packages(params["packages"])
+    missing = host.missing_packages(module.params["packages"])
     if not module.check_mode:
         for step in todo.steps:
             host.apply(step)
@@ -335,8 +384,9 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        result = run(module)
-    except (HostFileError, PrepareError, SystemdError) as e:
+        with lock_for(module):
+            result = run(module)
+    except (BaselineError, HostFileError, HostLockError, PrepareError, SystemdError) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
         module.fail_json(msg=f"cannot prepare the host: {e}")

@@ -149,6 +149,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     plan,
     read_text,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._openssl import OpenSSL
 from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import CertificateError
 
@@ -247,8 +248,9 @@ def main() -> None:
     )
     work = HostSecrets(module)
     try:
-        kept = work.run()
-    except (CertificateError, HostFileError) as exc:
+        with lock_for(module):
+            kept = work.run()
+    except (CertificateError, HostFileError, HostLockError) as exc:
         module.fail_json(msg=str(exc), changed=bool(work.actions) and not module.check_mode, actions=work.actions)
     module.exit_json(changed=bool(work.actions), actions=work.actions, diff=work.diff, **kept)
 

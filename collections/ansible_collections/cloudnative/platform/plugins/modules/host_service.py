@@ -256,7 +256,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
-from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import plan
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import plan, without_secrets
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service_io import (
     Host,
     ServiceError,
@@ -342,19 +343,8 @@ class HostServiceModule(AnsibleModule):
         self.log(f"Invoked for {', '.join(names)}")
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
-        kwargs["invocation"] = {"module_args": _without_secrets(self.params)}
+        kwargs["invocation"] = {"module_args": without_secrets(self.params, ARGUMENT_SPEC["files"]["options"])}
         super()._return_formatted(kwargs)
-
-
-def _without_secrets(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    files = params.get("files")
-    if not isinstance(files, list):
-        return params
-    masked = [
-        {**f, "content": "(secret)"} if isinstance(f, dict) and f.get("secret") not in (None, False) else f
-        for f in files
-    ]
-    return {**params, "files": masked}
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
@@ -385,7 +375,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     module = HostServiceModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(**run(module))
+    try:
+        with lock_for(module):
+            result = run(module)
+    except HostLockError as e:
+        module.fail_json(msg=str(e))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

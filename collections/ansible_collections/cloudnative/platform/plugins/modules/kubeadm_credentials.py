@@ -79,29 +79,18 @@ material:
 
 import base64
 import hashlib
-import json
 import secrets
 import time
 import typing as t
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import api, documents, node
 
 TOKEN_SECONDS = 30 * 60
-
-
-def admin_kubeconfig(address: str) -> dict[str, t.Any]:
-    """Return the administrator's kubeconfig with the address of this control plane as server."""
-    status, output, error = node.run(
-        ["kubectl", f"--kubeconfig={node.ADMIN_CONF}", "config", "view", "--raw", "-o", "json"]
-    )
-    if status != 0:
-        raise node.NodeError(f"{node.ADMIN_CONF} can't be read: {error.strip()}")
-    kubeconfig = json.loads(output)
-    for cluster in kubeconfig["clusters"]:
-        cluster["cluster"]["server"] = f"https://{address}:{documents.API_PORT}"
-    return kubeconfig
+SECRETS = "/api/v1/namespaces/kube-system/secrets"
 
 
 def ca_cert_hash() -> str:
@@ -114,13 +103,15 @@ def ca_cert_hash() -> str:
 
 
 def make_token() -> str:
-    """Make a bootstrap token in the cluster and return it."""
+    """Make a bootstrap token in the cluster and return it; those of earlier runs end with it."""
     token = node.new_token()
     expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + TOKEN_SECONDS))
-    manifest = documents.bootstrap_token_secret(token, expiration, "cloudnative.platform join")
-    status, _output, error = node.kubectl(["create", "-f", "-"], stdin=json.dumps(manifest))
-    if status != 0:
-        raise node.NodeError(f"the bootstrap token can't be made: {error.strip()}")
+    client = api.Api(node.ADMIN_CONF)
+    try:
+        client.delete(f"{SECRETS}?labelSelector={quote(documents.TOKEN_LABEL)}")
+        client.create(SECRETS, documents.bootstrap_token_secret(token, expiration, "cloudnative.platform join"))
+    finally:
+        client.close()
     return token
 
 
@@ -160,23 +151,29 @@ def main() -> None:
     )
     result: dict[str, t.Any] = {"changed": False, "kubeconfig": {}, "material": {}}
     try:
-        ca_pem = node.read_text(node.CA_FILE)
-        if module.check_mode and not (ca_pem and node.read_text(node.ADMIN_CONF)):
-            module.exit_json(**result)
-        result["kubeconfig"] = admin_kubeconfig(module.params["address"])
-        if module.params["join"]:
-            result["changed"] = True
-            if not module.check_mode:
-                result["material"] = {
-                    "token": make_token(),
-                    "certificate_key": upload_certificates(),
-                    "ca_cert_hash": ca_cert_hash(),
-                    "ca_pem": ca_pem,
-                    "encryption_configuration": node.read_text(documents.ENCRYPTION_FILE),
-                }
-    except (node.NodeError, OSError) as error:
+        if not module.check_mode or (node.read_text(node.CA_FILE) and node.read_text(node.ADMIN_CONF)):
+            with lock_for(module):
+                hand_out(module, result)
+    except (node.NodeError, api.ApiError, HostLockError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
+
+
+def hand_out(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+    """Fill the result with what was asked for."""
+    server = f"https://{module.params['address']}:{documents.API_PORT}"
+    result["kubeconfig"] = api.kubeconfig(api.read_access(node.ADMIN_CONF), server)
+    if not module.params["join"]:
+        return
+    result["changed"] = True
+    if not module.check_mode:
+        result["material"] = {
+            "token": make_token(),
+            "certificate_key": upload_certificates(),
+            "ca_cert_hash": ca_cert_hash(),
+            "ca_pem": node.read_text(node.CA_FILE),
+            "encryption_configuration": node.read_text(documents.ENCRYPTION_FILE),
+        }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ description:
   - Observes a host, decides which step it needs to be a healthy member of the cluster, takes it and waits for the
     result.
   - A host that an earlier run left half done is finished phase by phase; it is never reset.
+  - A member whose settings changed is reconciled; only the components that the change concerns are restarted, one after
+    the other, and one that does not run afterwards is set back to what it was.
   - The binaries, the kubelet's unit, the container runtime and a proxy for the API must be in place.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
@@ -28,7 +30,7 @@ attributes:
 options:
   state:
     description:
-      - V(observed) reads the node's state and changes nothing.
+      - V(observed) reads the node's state and, given O(cluster), what differs from its settings; nothing is changed.
       - V(present) makes the host a member.
     type: str
     choices: [observed, present]
@@ -139,10 +141,6 @@ options:
     description: Socket of the container runtime.
     type: str
     default: unix:///run/containerd/containerd.sock
-  labels:
-    description: Labels that the kubelet gives its node when it registers.
-    type: dict
-    default: {}
   taints:
     description: Taints that the kubelet gives its node when it registers; kubeadm's own choice when not given.
     type: list
@@ -152,6 +150,32 @@ options:
       - Key for Secrets at rest, 32 bytes in base64, used when the cluster is initialised.
       - One is generated when it is not given.
     type: str
+  policy:
+    description:
+      - Files that the API server reads when it starts, path to content; their directories must be there.
+      - A control plane whose API server started with others is restarted.
+    type: dict
+    default: {}
+  cluster_wide:
+    description:
+      - Also keep what the cluster itself stores for nodes to come, and kube-proxy. One node of a run does that.
+    type: bool
+    default: false
+  control_planes:
+    description:
+      - All control planes of the cluster. Before one of them is restarted, etcd and the API must be able to bear it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the control plane.
+        type: str
+        required: true
+      address:
+        description: Its address.
+        type: str
+        required: true
   material:
     description: What M(cloudnative.platform.kubeadm_credentials) returned. Required to join.
     type: dict
@@ -222,6 +246,14 @@ node:
     version:
       description: Version of the kubelet as the cluster sees it; empty when the node has not joined.
       type: str
+    pending:
+      description: With O(state=observed), what O(state=present) would change on a node that runs.
+      type: list
+      elements: str
+    pending_cluster:
+      description: With O(state=observed), what O(cluster_wide=true) would change in the cluster.
+      type: list
+      elements: str
 actions:
   description: What was done, or would be done in check mode.
   returned: always
@@ -229,106 +261,14 @@ actions:
   elements: str
 """
 
-import base64
-import os
-import secrets
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node, state
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.converge import FAILURES, Node
 
-
-class Node:
-    """One host on its way into the cluster."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self.module = module
-        self.params = module.params
-        self.cluster: dict[str, t.Any] = self.params["cluster"] or {}
-        self.node = {key: self.params[key] for key in ("name", "role", "address", "cri_socket", "labels", "taints")}
-        self.actions: list[str] = []
-
-    def host(self) -> dict[str, t.Any]:
-        """Return what decides which preflight checks do not fit this host."""
-        return {
-            "cgroup_version": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
-            "cgroup_v1_allowed": self.cluster["cgroup_v1"],
-            "bridge_nf": os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"),
-        }
-
-    def plan(self, observed: dict[str, t.Any]) -> str:
-        """Return the step this node needs: ``none``, ``start``, ``initialise`` or ``join``."""
-        if observed["phase"] == "member":
-            return "none"
-        if observed["phase"] == "unready":
-            return "start"
-        return "initialise" if self.params["initialise"] else "join"
-
-    def initialise(self, observed: dict[str, t.Any]) -> None:
-        if not os.path.exists(documents.ENCRYPTION_FILE):
-            key = self.params["encryption_key"] or base64.b64encode(secrets.token_bytes(32)).decode()
-            node.write_private(documents.ENCRYPTION_FILE, documents.encryption_configuration("key1", key))
-        ignore = state.ignored_checks(self.host(), observed["phase"])
-        configuration = documents.render(documents.init_documents(self.cluster, self.node, ignore, node.new_token()))
-        arguments = ["init", "--skip-token-print", "--skip-certificate-key-print"]
-        node.kubeadm(arguments, configuration, "kubeadm-init", self.params["timeout"])
-
-    def join(self, observed: dict[str, t.Any]) -> None:
-        material = self.params["material"]
-        if not material:
-            raise node.NodeError(
-                f"node {self.node['name']} has to join but got no credentials: run this play on the control planes as "
-                "well (do not take them away with --limit)"
-            )
-        for predecessor in self.params["after"]:
-            node.wait_for_api(predecessor["address"], material["ca_pem"], self.params["timeout"], predecessor["name"])
-        if self.node["role"] == "control_plane":
-            node.write_private(documents.ENCRYPTION_FILE, material["encryption_configuration"])
-        ignore = state.ignored_checks(self.host(), observed["phase"])
-        configuration = documents.render(documents.join_documents(self.cluster, self.node, material, ignore))
-        arguments = ["join"]
-        skipped = state.skipped_join_phases(observed)
-        if skipped:
-            arguments.append(f"--skip-phases={','.join(skipped)}")
-        node.kubeadm(arguments, configuration, "kubeadm-join", self.params["timeout"])
-
-    def converge(self) -> dict[str, t.Any]:
-        observed = node.observe_settled(self.node)
-        if self.params["state"] == "observed":
-            return self.result(observed, observed)
-        step = self.plan(observed)
-        sentence = {
-            "start": f"start the kubelet of {self.node['name']}",
-            "initialise": f"initialise cluster {self.cluster['name']} on {self.node['name']}",
-            "join": f"join {self.node['name']} as {self.node['role'].replace('_', ' ')}",
-        }
-        if step != "none":
-            self.actions.append(sentence[step])
-        if step == "none" or self.module.check_mode:
-            return self.result(observed, observed if step == "none" else dict(observed, phase="member"))
-        if step == "start":
-            node.start_kubelet()
-        elif step == "initialise":
-            self.initialise(observed)
-        else:
-            self.join(observed)
-        return self.result(observed, node.wait_for_member(self.node, self.params["timeout"]))
-
-    def result(self, before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {
-            "changed": bool(self.actions),
-            "actions": self.actions,
-            "diff": {"before": {"phase": before["phase"]}, "after": {"phase": after["phase"]}},
-            "node": {
-                "name": self.node["name"],
-                "role": self.node["role"],
-                "address": self.node["address"],
-                "phase": before["phase"] if self.params["state"] == "observed" else after["phase"],
-                "ca": "pki/ca.key" in after["files"],
-                "version": (after["node"] or {}).get("kubelet_version", ""),
-            },
-        }
+CONTROL_PLANE = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+}
 
 
 def main() -> None:
@@ -362,19 +302,13 @@ def main() -> None:
             "initialise": {"type": "bool", "default": False},
             "cluster": {"type": "dict", "options": cluster},
             "cri_socket": {"type": "str", "default": "unix:///run/containerd/containerd.sock"},
-            "labels": {"type": "dict", "default": {}},
             "taints": {"type": "list", "elements": "dict"},
             "encryption_key": {"type": "str", "no_log": True},
             "material": {"type": "dict", "no_log": True},
-            "after": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "address": {"type": "str", "required": True},
-                },
-            },
+            "policy": {"type": "dict", "default": {}},
+            "cluster_wide": {"type": "bool", "default": False},
+            "control_planes": {"type": "list", "elements": "dict", "default": [], "options": CONTROL_PLANE},
+            "after": {"type": "list", "elements": "dict", "default": [], "options": CONTROL_PLANE},
             "timeout": {"type": "int", "default": 300},
         },
         required_if=[("state", "present", ["cluster"])],
@@ -382,7 +316,7 @@ def main() -> None:
     )
     try:
         module.exit_json(**Node(module).converge())
-    except (node.NodeError, state.NodeStateError, OSError) as error:
+    except FAILURES as error:
         module.fail_json(msg=f"{module.params['name']}: {error}")
 
 

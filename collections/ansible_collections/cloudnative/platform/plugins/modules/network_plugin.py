@@ -201,8 +201,6 @@ import os
 import tempfile
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cloudnative.platform.plugins.module_utils import _network_manifest as manifests
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     DefinitionError,
@@ -225,8 +223,12 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
     ClientError,
     Cluster,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import File, OciFilesError, resolve
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import Source
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 FIELD_MANAGER = "cloudnative.platform"
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
@@ -388,7 +390,7 @@ class Network:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     if module.check_mode and module.params["kubeconfig"] in ({}, "{}"):
         params = module.params
         module.exit_json(**manifests.predicted(params["plugin"], params["components"], params["pod_cidr"]))

@@ -154,9 +154,13 @@ import os
 import socket
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError, parse_mode
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import (
+    HostFileError,
+    parse_mode,
+    reason_of,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import (
     Action,
     File,
@@ -171,6 +175,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io
     look,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry import RegistryError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "registry": {
@@ -303,18 +310,23 @@ class Run:
         for warning in self.source.warnings:
             self.module.warn(warning)
         if not self.module.check_mode:
-            self.cache.save()
+            try:
+                self.cache.save()
+            except OSError as e:
+                # Without it the next run hashes files again, and that is all.
+                self.module.warn(f"cannot keep {self.module.params['state_file']}: {reason_of(e, self.cache.path)}")
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        run = Run(module)
-        try:
-            run()
-        finally:
-            run.close()
-    except (HostFileError, OciFilesError, RegistryError, ValueError) as e:
+        with lock_for(module):
+            run = Run(module)
+            try:
+                run()
+            finally:
+                run.close()
+    except (HostFileError, HostLockError, OciFilesError, RegistryError, ValueError) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
         module.fail_json(msg=f"cannot put files in place: {e}")

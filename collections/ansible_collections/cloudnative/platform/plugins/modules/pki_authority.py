@@ -144,6 +144,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     observe,
     plan,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._openssl import OpenSSL
 from ansible_collections.cloudnative.platform.plugins.module_utils._x509 import (
     Certificate,
@@ -306,8 +307,9 @@ def main() -> None:
     try:
         authority = Authority(module, int(time.time()))
         actions = authority.actions
-        issued = authority.run()
-    except (CertificateError, HostFileError) as exc:
+        with lock_for(module):
+            issued = authority.run()
+    except (CertificateError, HostFileError, HostLockError) as exc:
         module.fail_json(msg=str(exc), changed=bool(actions) and not module.check_mode, actions=actions)
     module.exit_json(changed=bool(actions), actions=actions, diff=authority.diff, **issued)
 

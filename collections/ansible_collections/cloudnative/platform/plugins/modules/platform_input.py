@@ -15,12 +15,19 @@ author:
 description:
   - Judges hosts, groups and variables on the controller, offline, and names everything that is wrong at once.
     Each problem names the host or the variable, its value, and what would be right.
+  - With O(roles_path), every variable of these roles is judged as each host has it - its type, its choices and the keys
+    of dictionaries by the role's C(meta/argument_specs.yml), ranges and forms, and what does not go together. What only
+    the run itself will know, such as a template of facts, is left out.
+  - Values of secret variables never show, neither in messages nor in results.
   - Fails when there is a problem. Things that work but are unwise are returned as warnings.
-  - When O(hosts[].facts) are given, it also finds what only shows when the facts of all hosts lie side by side,
-    such as cloned machines.
+  - When the facts of hosts are known, it also finds what only shows when those of all hosts lie side by side - cloned
+    machines, hosts of another cluster, a version of Kubernetes that cannot be reached from the one that runs.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
+  - cloudnative.platform._attributes.action
 attributes:
+  action:
+    support: full
   check_mode:
     support: full
     details:
@@ -32,10 +39,9 @@ attributes:
 options:
   hosts:
     description:
-      - The hosts of the inventory. The filter P(cloudnative.platform.inventory_hosts#filter) makes the list.
+      - The hosts to judge. Those of the inventory when it is not given.
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description: The name of the host in the inventory.
@@ -78,9 +84,9 @@ options:
     default: {}
   variables:
     description:
-      - Names of the variables set for the hosts. One that begins like the variables of a role in O(roles_path) but
-        is not among them is refused when it looks like a misspelt one, which Ansible itself would ignore. Any other
-        such name is a warning.
+      - Names of further variables, besides those that the hosts of the inventory have. One that begins like the
+        variables of a role in O(roles_path) but is not among them is refused when it looks like a misspelt one, which
+        Ansible itself would ignore. Any other such name is a warning.
     type: list
     elements: str
     default: []
@@ -91,8 +97,9 @@ options:
     default: []
   roles_path:
     description:
-      - Directory of the roles in use. Their C(meta/argument_specs.yml) say which O(variables) are known, and what is
-        set nowhere is judged by its value in their C(defaults/main.yml), unless that is a template.
+      - Directory of the roles in use. Their C(meta/argument_specs.yml) say which variables are known and what their
+        values may be. What is set nowhere is judged by its value in their C(defaults/main.yml), unless that is a
+        template.
     type: path
   supported_versions:
     description:
@@ -130,7 +137,7 @@ seealso:
 EXAMPLES = r"""
 - name: Check the input before any host is touched
   cloudnative.platform.platform_input:
-    hosts: "{{ groups | cloudnative.platform.inventory_hosts(hostvars) }}"
+    roles_path: "{{ playbook_dir }}/../roles"
     supported_versions: ["1.35", "1.36", "1.37"]
   delegate_to: localhost
   run_once: true
@@ -144,11 +151,15 @@ problems:
   elements: dict
   contains:
     subject:
-      description: What is wrong, the name of a variable or V(host) or V(group).
+      description: What is wrong, V(host), V(group), or a variable and where in it, such as V(lab_hosts[0].name).
       type: str
     value:
-      description: Its value or name.
+      description: Its value or name. Null for secrets and for what is too large to show.
       type: raw
+    hosts:
+      description: Hosts that it is wrong for, where that is not all of them.
+      type: list
+      elements: str
     problem:
       description: Why it is wrong.
       type: str
@@ -168,108 +179,4 @@ unwise:
   sample: []
 """
 
-import glob
-import os
-import typing as t
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import yaml
-
-    YAML_ERROR: Exception | None = None
-except ImportError as error:
-    YAML_ERROR = error
-
-from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Rules
-from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import SETTINGS
-from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import judge, report
-
-HOST_SPEC = {
-    "name": {"type": "str", "required": True},
-    "groups": {"type": "list", "elements": "str", "default": []},
-    "address": {"type": "str"},
-    "port": {"type": "int"},
-    "subnets": {"type": "list", "elements": "str", "default": []},
-    "settings": {"type": "dict", "default": {}},
-    "facts": {"type": "dict", "default": {}},
-}
-
-
-def read_yaml(module: AnsibleModule, path: str) -> dict[str, t.Any]:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream)
-    except (OSError, yaml.YAMLError) as error:
-        module.fail_json(msg=f"roles_path: cannot read {path}: {error}; give the directory of the roles")
-    return content if isinstance(content, dict) else {}
-
-
-def read_roles(module: AnsibleModule, directory: str) -> tuple[set[str], tuple[str, ...], dict[str, t.Any]]:
-    """Names of all documented variables, names of the roles, and defaults of the settings that are judged."""
-    names: set[str] = set()
-    roles: list[str] = []
-    defaults: dict[str, t.Any] = {}
-    for path in sorted(glob.glob(os.path.join(directory, "*", "meta", "argument_specs.yml"))):
-        role = os.path.dirname(os.path.dirname(path))
-        roles.append(os.path.basename(role))
-        for entry in read_yaml(module, path).get("argument_specs", {}).values():
-            names.update(entry.get("options") or {})
-        content = read_yaml(module, os.path.join(role, "defaults", "main.yml"))
-        # Only Ansible can say what a template is.
-        defaults.update({key: content[key] for key in SETTINGS if key in content and "{{" not in str(content[key])})
-    if not roles:
-        module.fail_json(msg=f"roles_path: {directory} holds no role with meta/argument_specs.yml")
-    return names, tuple(roles), defaults
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "hosts": {"type": "list", "elements": "dict", "required": True, "options": HOST_SPEC},
-            "settings": {"type": "dict", "default": {}},
-            "variables": {"type": "list", "elements": "str", "default": []},
-            "known_variables": {"type": "list", "elements": "str", "default": []},
-            "roles_path": {"type": "path"},
-            "supported_versions": {"type": "list", "elements": "str", "default": []},
-            "network_plugins": {"type": "list", "elements": "str", "default": ["calico", "flannel", "none"]},
-            "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
-            "control_plane_group": {"type": "str", "default": "kube_control_plane"},
-            "worker_group": {"type": "str", "default": "kube_node"},
-            "registry_group": {"type": "str", "default": "registry"},
-        },
-        supports_check_mode=True,
-    )
-    params: dict[str, t.Any] = module.params
-    known: set[str] = set()
-    roles: tuple[str, ...] = ()
-    defaults: dict[str, t.Any] = {}
-    if params["roles_path"]:
-        if YAML_ERROR is not None:
-            module.fail_json(msg=missing_required_lib("PyYAML"), exception=YAML_ERROR)
-        known, roles, defaults = read_roles(module, params["roles_path"])
-    rules = Rules(
-        control_plane_group=params["control_plane_group"],
-        worker_group=params["worker_group"],
-        registry_group=params["registry_group"],
-        supported_versions=tuple(params["supported_versions"]),
-        network_plugins=tuple(params["network_plugins"]),
-        architectures=tuple(params["architectures"]),
-        known_variables=frozenset(known.union(params["known_variables"])) if roles else frozenset(),
-        variable_prefixes=roles,
-    )
-    judgement = judge(params["hosts"], params["settings"], rules, params["variables"], defaults)
-    for finding in judgement.warnings:
-        module.warn(finding.sentence())
-    result: dict[str, t.Any] = {
-        "changed": False,
-        "problems": [finding.as_dict() for finding in judgement.problems],
-        "unwise": [finding.as_dict() for finding in judgement.warnings],
-    }
-    if judgement.problems:
-        module.fail_json(msg=report(judgement.problems), **result)
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()
+# What it does stands in plugins/action/platform_input.py: it needs the variables of all hosts, and no host.

@@ -11,6 +11,7 @@ Field names and shapes: https://kubernetes.io/docs/reference/config-api/kubeadm-
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 
@@ -19,6 +20,11 @@ POLICY_DIR = "/etc/kubernetes/policy"
 ENCRYPTION_FILE = "/etc/kubernetes/encryption/config.yaml"
 AUDIT_LOG_DIR = "/var/log/kubernetes/audit"
 API_PORT = 6443
+#: by which a run finds the tokens of earlier ones
+TOKEN_LABEL = "app.kubernetes.io/managed-by=cloudnative.platform"
+#: where kubeadm finds what it has to change in the manifests that it writes
+PATCHES_DIR = "/run/cloudnative/patches"
+POLICY_ANNOTATION = "cloudnative.platform/policy-sha256"
 
 
 def merge(base: dict[str, t.Any], override: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -166,7 +172,10 @@ def kube_proxy_configuration(cluster: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def node_registration(node: dict[str, t.Any], ignore: list[str]) -> dict[str, t.Any]:
-    """Return the nodeRegistration block: name, address and what preflight may overlook on this host."""
+    """Return the nodeRegistration block: name, address and what preflight may overlook on this host.
+
+    Labels are not in it: the kubelet would own them for ever, and one that is taken out of the settings would stay.
+    """
     result: dict[str, t.Any] = {
         "name": node["name"],
         "criSocket": node["cri_socket"],
@@ -177,25 +186,43 @@ def node_registration(node: dict[str, t.Any], ignore: list[str]) -> dict[str, t.
     }
     if node.get("taints") is not None:
         result["taints"] = node["taints"]
-    if node.get("labels"):
-        labels = ",".join(f"{key}={value}" for key, value in sorted(node["labels"].items()))
-        result["kubeletExtraArgs"].append({"name": "node-labels", "value": labels})
     return result
 
 
+def policy_hash(policy: t.Mapping[str, str]) -> str:
+    """Return one hash for all files, path → content, that the API server reads when it starts."""
+    return hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).hexdigest()
+
+
+def apiserver_patch(policy: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """Return the patch that ties the API server's manifest to what it reads: a new policy makes it start anew."""
+    return {"metadata": {"annotations": {POLICY_ANNOTATION: policy_hash(policy)}}}
+
+
+def init_configuration(
+    node: dict[str, t.Any], ignore: list[str], policy: t.Mapping[str, str], token: str = ""
+) -> dict[str, t.Any]:
+    """Return the InitConfiguration of a control plane; the directory of patches has to be there when *policy* is."""
+    document: dict[str, t.Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": node["address"], "bindPort": API_PORT},
+        "nodeRegistration": node_registration(node, ignore),
+    }
+    if policy:
+        document["patches"] = {"directory": PATCHES_DIR}
+    if token:
+        # kubeadm makes a token for a whole day when none is named; ours ends after a quarter of an hour
+        document["bootstrapTokens"] = [{"token": token, "ttl": "15m0s", "description": "cloudnative.platform init"}]
+    return document
+
+
 def init_documents(
-    cluster: dict[str, t.Any], node: dict[str, t.Any], ignore: list[str], token: str
+    cluster: dict[str, t.Any], node: dict[str, t.Any], ignore: list[str], policy: t.Mapping[str, str], token: str
 ) -> list[dict[str, t.Any]]:
     """Return the documents of ``kubeadm init`` on the first control plane."""
     return [
-        {
-            "apiVersion": API_VERSION,
-            "kind": "InitConfiguration",
-            # kubeadm makes a token for a whole day when none is named; ours ends after a quarter of an hour
-            "bootstrapTokens": [{"token": token, "ttl": "15m0s", "description": "cloudnative.platform init"}],
-            "localAPIEndpoint": {"advertiseAddress": node["address"], "bindPort": API_PORT},
-            "nodeRegistration": node_registration(node, ignore),
-        },
+        init_configuration(node, ignore, policy, token),
         cluster_configuration(cluster),
         kubelet_configuration(cluster),
         kube_proxy_configuration(cluster),
@@ -203,7 +230,11 @@ def init_documents(
 
 
 def join_documents(
-    cluster: dict[str, t.Any], node: dict[str, t.Any], material: dict[str, t.Any], ignore: list[str]
+    cluster: dict[str, t.Any],
+    node: dict[str, t.Any],
+    material: dict[str, t.Any],
+    ignore: list[str],
+    policy: t.Mapping[str, str],
 ) -> list[dict[str, t.Any]]:
     """Return the document of ``kubeadm join``, for a control plane or a worker (``node['role']``)."""
     document: dict[str, t.Any] = {
@@ -223,6 +254,8 @@ def join_documents(
             "certificateKey": material["certificate_key"],
             "localAPIEndpoint": {"advertiseAddress": node["address"], "bindPort": API_PORT},
         }
+        if policy:
+            document["patches"] = {"directory": PATCHES_DIR}
     return [document]
 
 
@@ -259,7 +292,11 @@ def bootstrap_token_secret(token: str, expiration: str, description: str) -> dic
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "bootstrap.kubernetes.io/token",
-        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": "kube-system"},
+        "metadata": {
+            "name": f"bootstrap-token-{token_id}",
+            "namespace": "kube-system",
+            "labels": dict([TOKEN_LABEL.split("=")]),
+        },
         "stringData": {
             "token-id": token_id,
             "token-secret": token_secret,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 # run_command needs a module; the functions here work without one.
 # pylint: disable=ansible-bad-function
+import glob
 import http.client
 import json
 import os
@@ -17,11 +18,12 @@ import re
 import secrets
 import ssl
 import subprocess
-import tempfile
 import time
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import temporary_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, state
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api, ApiError
 
 KUBERNETES_DIR = "/etc/kubernetes"
 ADMIN_CONF = f"{KUBERNETES_DIR}/admin.conf"
@@ -37,6 +39,11 @@ OBSERVED_FILES = (
     "pki/ca.key",
     *(f"manifests/{name}.yaml" for name in state.MANIFESTS),
 )
+ADDON_PATHS = (
+    "/api/v1/namespaces/kube-system/configmaps/kubeadm-config",
+    "/apis/apps/v1/namespaces/kube-system/deployments/coredns",
+    "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy",
+)
 #: how long a node that has everything in place may take to answer, in seconds: a host that has just booted
 #: pulls nothing but still starts etcd before its API server
 SETTLE_SECONDS = 60
@@ -46,23 +53,21 @@ class NodeError(Exception):
     """A step on this node failed; the text says which, why, and what to look at."""
 
 
-def run(command: list[str], stdin: str | None = None, timeout: float = 60) -> tuple[int, str, str]:
+def run(
+    command: list[str], stdin: str | None = None, timeout: float = 60, environment: t.Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """Run a command, return exit status, output and error output; a time-out counts as status 124."""
-    environment = dict(os.environ, PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C")
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    variables = {**os.environ, "PATH": path, "LC_ALL": "C", **(environment or {})}
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=variables, check=False
         )
     except FileNotFoundError:
         return 127, "", f"{command[0]} is not installed"
     except subprocess.TimeoutExpired:
         return 124, "", f"{' '.join(command[:2])} did not end within {timeout:.0f} s"
     return done.returncode, done.stdout, done.stderr
-
-
-def kubectl(arguments: list[str], kubeconfig: str = ADMIN_CONF, stdin: str | None = None) -> tuple[int, str, str]:
-    """Run kubectl with a kubeconfig of this host; it gives up after 10 s."""
-    return run(["kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=10s", *arguments], stdin=stdin)
 
 
 def api_ready(address: str, ca_pem: str, timeout: float = 3) -> str:
@@ -104,12 +109,15 @@ def read_text(path: str) -> str:
         return ""
 
 
-def write_private(path: str, text: str) -> None:
-    """Write a root-only file in one step; its directory is made, root-only as well."""
+def write_private(path: str, text: str, mode: int = 0o600) -> None:
+    """Write a file in one step, root-only if *mode* says nothing else; its directory is made, root-only as well."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
+    temporary = temporary_for(path)
+    # What an earlier, killed run left there is overwritten.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -119,20 +127,41 @@ def write_private(path: str, text: str) -> None:
         raise
 
 
+def remove_leftovers() -> None:
+    """Remove what a run that was killed left: kubeadm's configuration, which holds credentials."""
+    for path in glob.glob(f"{RUN_DIR}/kubeadm-*.yaml"):
+        os.unlink(path)
+
+
+def remove_empty() -> None:
+    """Remove files that a crash of the host left empty: kubeadm takes them for done and then cannot read them."""
+    patterns = ("*.conf", "manifests/*.yaml", "pki/*.crt", "pki/*.key", "pki/*.pub", "pki/etcd/*.crt", "pki/etcd/*.key")
+    for pattern in patterns:
+        for path in glob.glob(f"{KUBERNETES_DIR}/{pattern}"):
+            if os.path.getsize(path) == 0:
+                os.unlink(path)
+
+
+def write_patches(policy: t.Mapping[str, str]) -> None:
+    """Write what kubeadm has to change in the manifests that it makes, where there is anything."""
+    if policy:
+        path = f"{documents.PATCHES_DIR}/kube-apiserver+merge.json"
+        write_private(path, json.dumps(documents.apiserver_patch(policy)))
+
+
 def new_token() -> str:
     """Return a bootstrap token in the form that Kubernetes wants: six characters, a dot, sixteen characters."""
     return f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
 
 
-def _kubelet_active() -> bool:
+def kubelet_active() -> bool:
     return run(["systemctl", "is-active", "--quiet", "kubelet.service"])[0] == 0
 
 
-def _node_object(name: str, kubeconfig: str) -> dict[str, t.Any] | None:
-    status, output, _error = kubectl(["get", "node", name, "--ignore-not-found", "-o", "json"], kubeconfig)
-    if status != 0 or not output.strip():
+def _node_object(name: str, api: Api) -> dict[str, t.Any] | None:
+    node = api.get(f"/api/v1/nodes/{name}")
+    if node is None:
         return None
-    node = json.loads(output)
     conditions = {item["type"]: item["status"] for item in node["status"].get("conditions", [])}
     return {
         "labels": node["metadata"].get("labels", {}),
@@ -141,19 +170,18 @@ def _node_object(name: str, kubeconfig: str) -> dict[str, t.Any] | None:
     }
 
 
-def _addons_present() -> bool:
+def _addons_present(api: Api) -> bool:
     """Say whether the last phase of ``kubeadm init`` is done: CoreDNS and kube-proxy are the last it makes."""
-    wanted = ["configmap/kubeadm-config", "deployment/coredns", "daemonset/kube-proxy"]
-    status, output, _error = kubectl(["get", "--namespace=kube-system", "--ignore-not-found", "-o", "name", *wanted])
-    return status == 0 and len(output.split()) == len(wanted)
+    return all(api.get(path) for path in ADDON_PATHS)
 
 
 def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
     """Read the state of this node: what :func:`state.classify` takes, and nothing is changed."""
-    files = [name for name in OBSERVED_FILES if os.path.exists(f"{KUBERNETES_DIR}/{name}")]
+    # A crash of the host may have left a file without content.
+    files = [name for name in OBSERVED_FILES if read_text(f"{KUBERNETES_DIR}/{name}")]
     observed: dict[str, t.Any] = {
         "files": files,
-        "kubelet_active": _kubelet_active(),
+        "kubelet_active": kubelet_active(),
         "api_ready": False,
         "api_reason": "",
         "node": None,
@@ -165,10 +193,16 @@ def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
         observed["api_reason"] = api_ready(node["address"], ca_pem)
         observed["api_ready"] = not observed["api_reason"]
     if "kubelet.conf" in files:
-        kubeconfig = ADMIN_CONF if control_plane and "admin.conf" in files else KUBELET_CONF
-        observed["node"] = _node_object(node["name"], kubeconfig)
-    if control_plane and observed["api_ready"] and "admin.conf" in files:
-        observed["addons"] = _addons_present()
+        administrator = control_plane and "admin.conf" in files
+        try:
+            api = Api(ADMIN_CONF if administrator else KUBELET_CONF)
+            observed["node"] = _node_object(node["name"], api)
+            if administrator and observed["api_ready"]:
+                observed["addons"] = _addons_present(api)
+            api.close()
+        except (ApiError, OSError, ssl.SSLError) as error:
+            # A node that is still on its way has no certificate yet, or nobody who knows it.
+            observed["api_reason"] = observed["api_reason"] or str(error)
     observed["phase"] = state.classify(observed, node["role"])
     return observed
 

@@ -95,6 +95,22 @@ def choose_anchor(nodes: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     return {"name": (unready + begun + [nodes[0]["name"]])[0], "initialise": True}
 
 
+def converging(nodes: list[dict[str, t.Any]], anchor: dict[str, t.Any]) -> dict[str, dict[str, bool]]:
+    """Return which nodes are initialised or reconciled, by name.
+
+    *nodes* are all nodes as observed, *anchor* is what :func:`choose_anchor` chose. ``initialise`` is for the node that
+    begins the cluster, ``cluster_wide`` for the one that also keeps the cluster's own settings.
+    """
+    result = {}
+    for node in nodes:
+        is_anchor = node["name"] == anchor["name"]
+        initialise = is_anchor and anchor["initialise"]
+        stored = is_anchor and not initialise and bool(node["pending_cluster"])
+        if initialise or stored or node["pending"]:
+            result[node["name"]] = {"initialise": initialise, "cluster_wide": is_anchor and not initialise}
+    return result
+
+
 def ignored_checks(host: dict[str, t.Any], phase: str) -> list[str]:
     """Return the kubeadm preflight checks to overlook, each for a reason found on the host.
 

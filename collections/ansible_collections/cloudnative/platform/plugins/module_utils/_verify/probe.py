@@ -194,10 +194,14 @@ def pod_pairs(dials: list[Dial]) -> Result:
     return verdict("pod-network", faults, f"{len(dials)} connections between pods of different nodes")
 
 
+def answered_by(dials: list[Dial]) -> set[str]:
+    return {response for dial in dials for response in dial.responses}
+
+
 def service_spread(dials: list[Dial], backends: dict[str, str]) -> Result:
     """Backends are pod names and their nodes. All pods reach the Service, and more than one backend answers."""
     reached = connections("service", dials, f"pods reach the Service, it has {len(backends)} backends", backends)
-    answered = {response for dial in dials for response in dial.responses}
+    answered = answered_by(dials)
     silent = sorted(node for pod, node in backends.items() if pod not in answered)
     if reached.status == "ok" and len(backends) > 1 and len(answered) < 2:
         return verdict("service", [f"only {', '.join(sorted(answered))} answers for {len(backends)} backends"], "")

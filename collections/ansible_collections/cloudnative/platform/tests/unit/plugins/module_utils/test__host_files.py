@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_files i
     owner_name,
     parse_mode,
     plan,
+    reason_of,
     temporary_for,
 )
 
@@ -213,3 +215,12 @@ def test_unknown_owner_is_named(tmp_path):
     with pytest.raises(HostFileError, match=r"owner no-such-user of .*/f is not a user of this host"):
         Writer(Module()).apply(file_plan)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_file_system_is_named(tmp_path):
+    assert reason_of(OSError(errno.EACCES, "Permission denied"), "/x") == "Permission denied"
+    text = reason_of(OSError(errno.ENOSPC, "No space left on device"), str(tmp_path / "not" / "there"))
+    mount, free = re.fullmatch(r"the file system (\S+) is full \((\d+) MiB free\): make room .*", text).groups()
+    assert os.path.ismount(mount)
+    assert str(tmp_path).startswith(mount)
+    assert int(free) > 0

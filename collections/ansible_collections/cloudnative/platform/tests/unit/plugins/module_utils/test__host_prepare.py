@@ -6,6 +6,12 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import (
+    BASELINE_FILE,
+    Baseline,
+    BaselineError,
+    parse,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     FSTAB_FILE,
     FSTAB_MARK,
@@ -27,11 +33,14 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     with_block,
     without_swap,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare_io import packages_interrupted
 
 LOADED = ModuleState(present=True, loadable=True)
 BUILT_IN = ModuleState(present=True)
 LOADABLE = ModuleState(loadable=True)
 NONE = ModuleState()
+NOTE = f"note in {BASELINE_FILE} what is there before it changes"
+FORGET = f"forget in {BASELINE_FILE} what was given back"
 
 
 def texts(wishes, state):
@@ -67,11 +76,22 @@ def applied(wishes, state):
             [],
             {"overlay": BUILT_IN},
             {MODULES_FILE: HEADER + "overlay\n"},
-            [f"change {MODULES_FILE}"],
+            [f"remove {MODULES_FILE}"],
             0,
-            HEADER,
+            None,
             id="built in since the last kernel",
         ),
+        pytest.param(
+            ["overlay"],
+            [],
+            {"overlay": LOADED},
+            {MODULES_FILE: HEADER + "overlay\nip_vs\n"},
+            [f"change {MODULES_FILE}"],
+            0,
+            HEADER + "overlay\n",
+            id="one is taken out",
+        ),
+        pytest.param([], [], {}, {MODULES_FILE: HEADER}, [f"remove {MODULES_FILE}"], 0, None, id="all are taken out"),
         pytest.param(["overlay"], [], {"overlay": NONE}, {}, [], 1, None, id="missing"),
         pytest.param([], ["ip_vs"], {"ip_vs": NONE}, {}, [], 0, None, id="optional and missing"),
         pytest.param(
@@ -110,7 +130,7 @@ KEPT = HEADER + "net.ipv4.ip_forward = 1\n"
             {"net.ipv4.ip_forward": "1"},
             {"net.ipv4.ip_forward": "0"},
             {},
-            ["set net.ipv4.ip_forward = 1 (it is 0)", f"create {SYSCTL_FILE}"],
+            [NOTE, "set net.ipv4.ip_forward = 1 (it is 0)", f"create {SYSCTL_FILE}"],
             [],
             id="set and keep",
         ),
@@ -156,6 +176,97 @@ def test_sysctls(sysctls, values, files, steps, problems):
     assert (done, found) == (steps, problems)
     if any(key.startswith("net.bridge") for key in sysctls):
         assert "\n-net.bridge.bridge-nf-call-iptables = 1\n" in written[SYSCTL_FILE]
+
+
+FORWARD, PANIC = "net.ipv4.ip_forward", "kernel.panic"
+
+
+@pytest.mark.parametrize(
+    ("sysctls", "values", "before", "steps", "kept"),
+    [
+        pytest.param(
+            {FORWARD: "1"}, {FORWARD: "0"}, {}, [NOTE, f"set {FORWARD} = 1 (it is 0)"], {FORWARD: "0"}, id="1st"
+        ),
+        pytest.param({FORWARD: "1"}, {FORWARD: "1"}, {}, [], None, id="it was so before, nothing to note"),
+        pytest.param(
+            {FORWARD: "1"},
+            {FORWARD: "5"},
+            {FORWARD: "0"},
+            [f"set {FORWARD} = 1 (it is 5)"],
+            None,
+            id="drift is not noted",
+        ),
+        pytest.param(
+            {},
+            {FORWARD: "1"},
+            {FORWARD: "0"},
+            [f"set {FORWARD} = 0, as it was before (it is 1)", FORGET],
+            {},
+            id="taken out",
+        ),
+        pytest.param({}, {FORWARD: "0"}, {FORWARD: "0"}, [FORGET], {}, id="killed before it was forgotten"),
+        pytest.param({}, {FORWARD: None}, {FORWARD: "0"}, [FORGET], {}, id="the kernel has it no more"),
+        pytest.param(None, {FORWARD: "1"}, {FORWARD: "0"}, [], None, id="nothing said about sysctls"),
+        pytest.param(
+            {PANIC: "10"},
+            {PANIC: "0", FORWARD: "1"},
+            {FORWARD: "0"},
+            [NOTE, f"set {PANIC} = 10 (it is 0)", f"set {FORWARD} = 0, as it was before (it is 1)", FORGET],
+            {PANIC: "0"},
+            id="one comes, one goes",
+        ),
+    ],
+)
+def test_what_sysctls_were_before_is_noted_and_given_back(sysctls, values, before, steps, kept):
+    state = HostState(sysctls=values, baseline=Baseline(sysctls=before))
+    planned = plan(Wishes(sysctls=sysctls), state).steps
+    assert [step.text for step in planned if step.target != SYSCTL_FILE] == steps
+    notes = [parse(step.value) for step in planned if step.kind == "baseline"]
+    assert (notes[-1].sysctls if notes else None) == kept
+    if NOTE in steps:
+        # Before anything changes, and with what an earlier run noted still in it.
+        assert planned[0].kind == "baseline"
+        assert {**before, **notes[0].sysctls} == notes[0].sysctls
+
+
+@pytest.mark.parametrize(
+    ("sysctls", "file", "steps"),
+    [
+        ({}, KEPT, [f"remove {SYSCTL_FILE}"]),
+        ({}, None, []),
+        (None, KEPT, []),
+        ({PANIC: "10"}, KEPT, [f"change {SYSCTL_FILE}"]),
+    ],
+)
+def test_sysctl_that_is_taken_out_leaves_the_file(sysctls, file, steps):
+    state = HostState(sysctls={FORWARD: "1", PANIC: "10"}, files={SYSCTL_FILE: file})
+    result = plan(Wishes(sysctls=sysctls), state)
+    assert [step.text for step in result.steps] == steps
+    # Nobody knows what it was: an older release set it.
+    assert len(result.warnings) == (1 if steps else 0)
+    assert all("what it was before is not known" in warning for warning in result.warnings)
+
+
+def test_everything_that_changes_is_noted_once():
+    state = HostState(
+        hostname="old",
+        swaps=("/dev/sda2",),
+        root_shared=False,
+        sysctls={FORWARD: "0"},
+        files={HOSTNAME_FILE: "old\n"},
+    )
+    wishes = Wishes(hostname="new", swap_enabled=False, mounts_shared=True, sysctls={FORWARD: "1"})
+    first = plan(wishes, state).steps[0]
+    noted = Baseline({FORWARD: "0"}, "old", "old\n", ("/dev/sda2",), False)
+    assert (first.kind, parse(first.value)) == ("baseline", noted)
+    again = HostState(**{**state.__dict__, "baseline": noted})
+    assert "baseline" not in [step.kind for step in plan(wishes, again).steps]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"swaps": 1}', '{"swaps": [], "unknown": 1}', "{}"])
+def test_damaged_record_is_refused(text):
+    with pytest.raises(BaselineError, match=r"host-baseline\.json is damaged"):
+        parse(text)
 
 
 def test_bridge_sysctl_follows_its_module():
@@ -208,7 +319,7 @@ def test_without_swap():
 @pytest.mark.parametrize(
     ("enabled", "swaps", "container", "steps", "warnings"),
     [
-        (False, ("/dev/sda2",), False, ["turn off swap on /dev/sda2", f"change {FSTAB_FILE}"], 0),
+        (False, ("/dev/sda2",), False, [NOTE, "turn off swap on /dev/sda2", f"change {FSTAB_FILE}"], 0),
         (False, (), False, [f"change {FSTAB_FILE}"], 0),
         (False, ("/dev/sda2",), True, [f"change {FSTAB_FILE}"], 1),
         (True, ("/dev/sda2",), False, [], 0),
@@ -264,8 +375,8 @@ def test_hosts_with_a_wrong_address():
     [
         pytest.param(True, None, False, [], id="systemd did it"),
         pytest.param(True, RSHARED_CONTENT, True, [], id="our unit did it"),
-        pytest.param(False, RSHARED_CONTENT, True, ["rshared"], id="only now"),
-        pytest.param(False, None, False, ["file", "enable-rshared", "rshared"], id="now and at boot"),
+        pytest.param(False, RSHARED_CONTENT, True, ["baseline", "rshared"], id="only now"),
+        pytest.param(False, None, False, ["baseline", "file", "enable-rshared", "rshared"], id="now and at boot"),
         pytest.param(True, "old", False, ["file", "enable-rshared"], id="our unit is an old one"),
     ],
 )
@@ -279,7 +390,7 @@ def test_mounts_shared(shared, content, enabled, steps):
     ("wanted", "current", "file", "steps", "problems"),
     [
         ("n1", "n1", "n1\n", [], 0),
-        ("n1", "old", "old\n", [f"change {HOSTNAME_FILE}", "rename the host from old to n1"], 0),
+        ("n1", "old", "old\n", [NOTE, f"change {HOSTNAME_FILE}", "rename the host from old to n1"], 0),
         ("N_1", "old", "old\n", [], 1),
         (None, "old", "x\n", [], 0),
     ],
@@ -330,3 +441,14 @@ def test_judge(required, facts, message):
 def test_judge_names_everything_at_once():
     facts = {**FIT, "root": False, "memory_mb": 1}
     assert len(judge(Requirements(min_memory_mb=2, min_disk_mb=200, supported_os=("x",)), facts, 100)) == 4
+
+
+def test_an_interrupted_installation_of_packages_is_finished_first(tmp_path):
+    wishes = Wishes(modules=("overlay",))
+    state = HostState(modules={"overlay": LOADABLE}, packages_interrupted=True)
+    assert texts(wishes, state)[0] == "finish the installation of packages that was interrupted"
+    assert not packages_interrupted(str(tmp_path / "none"))
+    (tmp_path / "tmp.i").write_text("")
+    assert not packages_interrupted(str(tmp_path))
+    (tmp_path / "0003").write_text("")
+    assert packages_interrupted(str(tmp_path))

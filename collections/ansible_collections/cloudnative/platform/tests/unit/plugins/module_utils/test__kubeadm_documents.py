@@ -28,9 +28,9 @@ NODE = {
     "role": "control_plane",
     "address": "192.0.2.11",
     "cri_socket": "unix:///run/containerd/containerd.sock",
-    "labels": {},
     "taints": None,
 }
+POLICY = {"/etc/kubernetes/policy/audit.yaml": "rules: []\n"}
 MATERIAL = {"token": "abcdef.0123456789abcdef", "certificate_key": "ff" * 32, "ca_cert_hash": "sha256:00"}
 
 
@@ -102,21 +102,29 @@ def test_kubelet_settings_of_the_user_win():
 
 @pytest.mark.parametrize(("role", "has_control_plane"), [("control_plane", True), ("worker", False)])
 def test_join_documents(role, has_control_plane):
-    (document,) = documents.join_documents(CLUSTER, {**NODE, "role": role}, MATERIAL, ["SystemVerification"])
+    (document,) = documents.join_documents(CLUSTER, {**NODE, "role": role}, MATERIAL, ["SystemVerification"], POLICY)
     assert ("controlPlane" in document) is has_control_plane
     assert document["discovery"]["bootstrapToken"]["apiServerEndpoint"] == "api.kubernetes.internal:8443"
     assert document["nodeRegistration"]["ignorePreflightErrors"] == ["SystemVerification"]
 
 
-def test_labels_and_taints_reach_the_registration():
-    node = {**NODE, "labels": {"b": "2", "a": "1"}, "taints": []}
+def test_taints_reach_the_registration():
+    node = {**NODE, "taints": []}
     registration = documents.node_registration(node, [])
     assert registration["taints"] == []
-    assert {"name": "node-labels", "value": "a=1,b=2"} in registration["kubeletExtraArgs"]
+    assert documents.node_registration(NODE, []).get("taints") is None
+
+
+@pytest.mark.parametrize(("role", "patched"), [("control_plane", True), ("worker", False)])
+def test_manifests_are_tied_to_what_the_api_server_reads(role, patched):
+    (document,) = documents.join_documents(CLUSTER, {**NODE, "role": role}, MATERIAL, [], POLICY)
+    assert ("patches" in document) is patched
+    patch = documents.apiserver_patch(POLICY)
+    assert patch != documents.apiserver_patch({**POLICY, "/etc/kubernetes/policy/audit.yaml": "rules: [x]\n"})
 
 
 def test_render_is_a_yaml_stream():
-    text = documents.render(documents.init_documents(CLUSTER, NODE, [], "abcdef.0123456789abcdef"))
+    text = documents.render(documents.init_documents(CLUSTER, NODE, [], POLICY, "abcdef.0123456789abcdef"))
     kinds = [document["kind"] for document in yaml.safe_load_all(text)]
     assert kinds == ["InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"]
 

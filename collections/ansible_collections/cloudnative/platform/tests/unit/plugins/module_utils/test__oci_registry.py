@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import json
 import threading
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._oci_registry
     Unreachable,
     parse_reference,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_transport import Full
 
 DIGEST = "sha256:" + "a" * 64
 BLOB = bytes(range(256)) * 40
@@ -147,6 +149,17 @@ def test_ping_gives_up_after_the_last_attempt(server, registry):
     server.steps = [(503, {}, b"")] * 3
     with pytest.raises(Unreachable, match=r"status 503 \(log in\); gave up on /v2/ after 3 attempts"):
         registry.ping()
+
+
+def test_a_registry_that_is_full_is_asked_once(server, registry, pauses):
+    detail = "filesystem: write /var/lib/registry/docker/x: no space left on device"
+    errors = [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]
+    server.steps = [(500, {}, json.dumps({"errors": errors}).encode())]
+    with pytest.raises(
+        Full, match=r"the file system of registry \S+ is full \(log in\): UNKNOWN: .*/var/lib/registry/docker/x"
+    ):
+        registry.ping()
+    assert pauses == []
 
 
 @pytest.mark.parametrize(

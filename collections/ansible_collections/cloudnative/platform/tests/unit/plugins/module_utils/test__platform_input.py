@@ -9,7 +9,8 @@ import time
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Rules, parse_version
-from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import judge, report
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs import Catalog, Option
+from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import Given, judge, report
 
 RULES = Rules(
     supported_versions=("1.35", "1.36.4", "1.37"),
@@ -282,32 +283,6 @@ def test_settings_that_are_fine(settings):
                 "choose another kubernetes_service_cidr, traffic to this host would be lost",
             ],
         ),
-        # facts
-        (
-            [
-                *GOOD_HOSTS,
-                host("w2", "kube_node", facts={"machine_id": "abc"}),
-                host("w3", "kube_node", facts={"machine_id": "abc"}),
-            ],
-            "machine_id 'abc': is the machine-id of w2, w3, the hosts were cloned; on all but one: "
-            "rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot",
-        ),
-        (
-            [
-                *GOOD_HOSTS,
-                host("w2", "kube_node", facts={"default_ipv4": "192.0.2.9"}),
-                host("w3", "kube_node", facts={"default_ipv4": "192.0.2.9"}),
-            ],
-            "default_ipv4 '192.0.2.9': is the address of w2, w3; give every host an address of its own",
-        ),
-        (
-            [*GOOD_HOSTS, host("w2", "kube_node", facts={"architecture": "riscv64"})],
-            "host 'w2': has architecture riscv64; use a host of architecture amd64, arm64",
-        ),
-        (
-            [*GOOD_HOSTS, host("w2", "kube_node", facts={"root": False})],
-            "host 'w2': the tasks do not run as root; set ansible_user: root or ansible_become: true",
-        ),
     ],
 )
 def test_hosts(hosts, expected):
@@ -359,14 +334,6 @@ def test_two_hosts_behind_one_address_with_their_own_ports_are_fine():
             GOOD_HOSTS[:2],
             "group 'kube_node': has no host, only control planes can run workloads; put at least one host into it",
         ),
-        (
-            [*GOOD_HOSTS, host("w2", "kube_node", facts={"time_synchronised": False})],
-            "host 'w2': its clock is not synchronised; run chrony or systemd-timesyncd",
-        ),
-        (
-            [*GOOD_HOSTS, host("w2", "kube_node", facts={"time_synchronised": None})],
-            None,
-        ),
     ],
 )
 def test_warnings(hosts, expected):
@@ -412,7 +379,8 @@ def test_which_value_counts(defaults, of_host, given, expected):
     name = "kubernetes_service_cidr"
     hosts = [{**item, "settings": {name: of_host} if of_host else {}} for item in GOOD_HOSTS]
     settings = {"kubernetes_pod_cidr": "10.244.0.0/16", **({name: given} if given else {})}
-    found = judge(hosts, settings, RULES, defaults={name: defaults})
+    catalog = Catalog({name: Option(name, default=defaults)})
+    found = judge(hosts, settings, RULES, catalog=catalog)
     assert [finding.subject for finding in found.problems] == expected
 
 
@@ -437,3 +405,29 @@ def test_fifty_hosts_are_judged_in_a_blink():
 )
 def test_parse_version(text, expected):
     assert parse_version(text) == expected
+
+
+def test_what_is_wrong_by_itself_is_not_compared():
+    catalog = Catalog({"registry_port": Option("registry_port", type="int", default=5000)})
+    given = Given({"r1": {"registry_port": "https"}})
+    hosts = [{**item, "settings": {"registry_port": "https"}} for item in GOOD_HOSTS]
+    found = judge(hosts, {}, RULES, catalog=catalog, given=given)
+    assert [finding.problem for finding in found.problems] == ["is text, not a whole number"]
+
+
+def test_what_is_encrypted_is_not_compared():
+    catalog = Catalog(
+        {name: Option(name, type="int", default=None) for name in ("registry_port", "registry_push_port")}
+    )
+    values = {"registry_port": 5443, "registry_push_port": 5443}
+    hosts = [{**item, "settings": values} for item in GOOD_HOSTS]
+    assert len(judge(hosts, {}, RULES, catalog=catalog, given=Given({"r1": values})).problems) == 1
+    given = Given({"r1": values}, encrypted={"registry_push_port"})
+    assert judge(hosts, {}, RULES, catalog=catalog, given=given).problems == []
+
+
+def test_values_that_many_hosts_share_are_judged_once():
+    catalog = Catalog({"registry_port": Option("registry_port", type="int", default=5000)})
+    given = Given({f"w{number}": {"registry_port": 0 if number else 70000} for number in range(50)})
+    found = judge(GOOD_HOSTS, {}, RULES, catalog=catalog, given=given).problems
+    assert [(finding.value, len(finding.hosts)) for finding in found] == [(70000, 1), (0, 49)]

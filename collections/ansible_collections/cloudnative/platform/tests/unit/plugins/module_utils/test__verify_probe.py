@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._verify import probe
 from ansible_collections.cloudnative.platform.plugins.module_utils._verify.probe import Dial
+from ansible_collections.cloudnative.platform.plugins.module_utils._verify.probes import Probes
 
 IMAGE = "registry.k8s.io/agnhost@sha256:abc"
 
@@ -81,6 +83,30 @@ def test_service_spread(responses, backends, status, message):
 def test_service_backend_that_did_not_answer_is_told():
     found = probe.service_spread([Dial("a", "s", ["p1", "p2"])], {"p1": "n1", "p2": "n2", "p3": "n3"})
     assert (found.status, found.details) == ("ok", ["no answer happened to come from n3"])
+
+
+class OnePodAfterTheOther(Probes):
+    """The rules of the nodes know p2 only after some rounds of connections."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__(None, "image", ["n1", "n2"], "cluster.local", with_policy=False, stop=threading.Event())
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.pods = {
+            name: {"metadata": {"name": name}, "spec": {"nodeName": node}, "status": ready}
+            for name, node in (("p1", "n1"), ("p2", "n2"))
+        }
+        self.rounds = rounds
+
+    def dial(self, pod, source, *_arguments, **_options):
+        return Dial(source, "s", ["p1", "p1"] if self.rounds > 0 else ["p1", "p2"])
+
+    def pause(self, seconds):
+        self.rounds -= 1
+
+
+@pytest.mark.parametrize(("rounds", "status"), [(0, "ok"), (1, "ok"), (4, "ok"), (99, "failed")])
+def test_service_may_know_its_backends_a_moment_later(rounds, status):
+    assert OnePodAfterTheOther(rounds).check_service().status == status
 
 
 REACHED = Dial("c", "s", ["x"])

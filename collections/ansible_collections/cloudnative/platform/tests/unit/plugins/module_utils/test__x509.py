@@ -68,7 +68,7 @@ def test_certificate_that_ends_with_its_authority_is_not_issued_again_and_again(
     [
         ({}, KEY, None),
         ({"authority": False}, KEY, "is not a certificate authority"),
-        ({}, "other", "the private key does not belong to"),
+        ({}, "other", "does not belong to the private key"),
         ({"days": -3}, KEY, "expired 3 days ago"),
         ({"begun": -2}, KEY, "is not valid yet"),
     ],

@@ -14,7 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
-from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import Unit, User
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_service import Unit, User, without_secrets
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_service_io import (
     ServiceError,
     desired_from,
@@ -97,17 +97,29 @@ def test_wrong_arguments(params, message):
     assert message in errors(**params)
 
 
+KNOWN = host_service.ARGUMENT_SPEC["files"]["options"]
+
+
 @pytest.mark.parametrize("secret", [True, "yes", 1])
 def test_secret_content_is_not_in_the_recorded_invocation(secret):
     files = [{"path": "/a", "content": "pw", "secret": secret}, {"path": "/b", "content": "open"}]
-    recorded = host_service._without_secrets({"files": files, "units": []})
+    recorded = without_secrets({"files": files, "units": []}, KNOWN)
     assert [item["content"] for item in recorded["files"]] == ["(secret)", "open"]
     assert files[0]["content"] == "pw"
 
 
-@pytest.mark.parametrize("params", [{}, {"files": None}, {"files": "odd"}, {"files": ["odd"]}])
-def test_recording_survives_wrong_input(params):
-    assert host_service._without_secrets(params) == params
+@pytest.mark.parametrize(
+    ("params", "recorded"),
+    [
+        ({}, {}),
+        ({"files": None}, {"files": None}),
+        ({"files": "pw"}, {"files": "(not shown)"}),
+        ({"files": ["pw"]}, {"files": ["(not shown)"]}),
+        ({"files": [{"secret": True, "contents": "pw"}]}, {"files": [{"secret": True, "contents": "(secret)"}]}),
+    ],
+)
+def test_recording_shows_no_secret_in_wrong_input(params, recorded):
+    assert without_secrets(params, KNOWN) == recorded
 
 
 def test_module_tells_no_secret(tmp_path):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,7 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import installed_version
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import group_name, owner_name
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import Source
 from ansible_collections.cloudnative.platform.plugins.modules import oci_files
 
 ME, MINE = owner_name(os.getuid()), group_name(os.getgid())
@@ -146,6 +149,13 @@ def test_only_what_differs_is_downloaded(run, registry, tmp_path):
     assert len(registry.downloads) == 1
 
 
+def test_the_version_of_what_was_installed_can_be_read_from_the_state_file(run, tmp_path):
+    run()
+    record = (tmp_path / "state.json").read_text()
+    info = os.stat(tmp_path / "bin" / "one")
+    assert installed_version(record, "one", {(info.st_size, info.st_mtime_ns, info.st_ino)}) == "v1"
+
+
 def test_content_is_noticed_whatever_its_stamp_says(run, tmp_path):
     run()
     path = tmp_path / "bin" / "one"
@@ -250,3 +260,20 @@ def test_wrong_input(run, options, message):
     failed = run(**options)
     assert failed["failed"]
     assert message in failed["msg"]
+
+
+def test_a_file_system_that_fills_up_meanwhile_is_named(run, tmp_path, monkeypatch):
+    def fill(_source, _file, to):
+        with open(to, "wb") as stream:
+            stream.write(b"on")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "download", fill)
+        failed = run(files=["one"])
+    assert failed["failed"]
+    for part in (f"{tmp_path}/bin/one needs 1 MiB", "the file system /", "is full", "nothing was replaced"):
+        assert part in failed["msg"]
+    assert names(tmp_path) == []
+    assert run(files=["one"])["changed"]
+    assert (tmp_path / "bin" / "one").read_bytes() == CONTENT["one"]

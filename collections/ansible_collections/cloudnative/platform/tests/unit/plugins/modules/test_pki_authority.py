@@ -207,7 +207,7 @@ def test_given_authority_is_kept_and_used(site):
     [
         (given_authority(days=-3), "their authority) expired 3 days ago"),
         (given_authority(authority=False), "is not a certificate authority"),
-        ({**given_authority(), "private_key": given_authority()["private_key"]}, "the private key does not belong to"),
+        ({**given_authority(), "private_key": given_authority()["private_key"]}, "does not belong to the private key"),
         ({**given_authority(), "private_key": "nonsense"}, "is not a private key without passphrase"),
         ({**given_authority(), "certificate": "nonsense"}, "is not a certificate"),
     ],

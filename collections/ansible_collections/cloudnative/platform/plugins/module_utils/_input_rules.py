@@ -1,0 +1,278 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+# Which form the value of a variable has. A new variable of type int, str or path must be covered here: by its name, by
+# the end of its name, or by an exemption that says why any value is right. A test asks for that decision.
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import parse_address
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_forms import (
+    ADDRESS,
+    CERTIFICATE_NAME,
+    CONTROLLER_PATH,
+    DIGEST,
+    DNS_LABEL,
+    DNS_NAME,
+    DURATION,
+    ENDPOINT,
+    LINE,
+    MTU,
+    NAME_OR_ADDRESS,
+    NETWORK,
+    PASSWORD,
+    PATH,
+    PEM,
+    PEM_KEY,
+    PERCENT,
+    PORT,
+    QUANTITY,
+    RESOURCES,
+    SCHEDULE,
+    SECONDS,
+    URL,
+    USER,
+    VERSION,
+    Fault,
+    Form,
+    any_text,
+    between,
+    each_key,
+    judge_addresses_of_name,
+    judge_scalar,
+    matching,
+    no_doubles,
+    simple,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_kubernetes import (
+    AUDIT_POLICY,
+    ENCRYPTION_KEY,
+    FLAGS,
+    LABELS,
+    TAINT,
+    VOLUME,
+)
+
+HOST_NAMES = no_doubles("inventory names of hosts")
+HOST_NAME = any_text("names of inventory hosts are judged with the inventory")
+COMPONENT = matching(r"[a-z0-9][a-z0-9.-]*", "is not the name of a component", "use a name of the lock file, or all")
+UPSTREAM = simple(
+    "host of a registry, with its port where it has one",
+    lambda v: ENDPOINT.judge(v) == () or NAME_OR_ADDRESS.judge(v) == (),
+    "is not the host of a registry",
+    "write it like registry.example.org or registry.example.org:5000, without scheme and path",
+)
+MODULE = matching(r"[A-Za-z0-9_-]+", "is not the name of a kernel module", "write it like br_netfilter")
+PACKAGE = matching(r"[A-Za-z0-9][A-Za-z0-9.+_:=~-]*", "is not the name of a package", "write it like haproxy")
+SYSTEM = matching(
+    r"[a-z0-9._-]+( [0-9][0-9A-Za-z.]*)?",
+    "is not an operating system",
+    "write ID of /etc/os-release, alone or with the start of VERSION_ID, e.g. debian 12",
+)
+SYSCTLS = each_key(
+    matching(r"[A-Za-z0-9_./-]+", "is not a kernel parameter", "write it like net.ipv4.ip_forward"),
+    judge_scalar,
+    "kernel parameters",
+)
+ENTRIES = each_key(DNS_NAME, judge_addresses_of_name, "names with their addresses")
+MIRRORS = each_key(None, judge_scalar, "addresses and where they lead instead")
+ENVIRONMENT = each_key(
+    matching(
+        r"[A-Za-z_][A-Za-z0-9_]*", "is not the name of an environment variable", "write it like FELIX_LOGSEVERITY"
+    ),
+    judge_scalar,
+    "environment variables",
+)
+GROUP = matching(r"[A-Za-z_][A-Za-z0-9_]*", "is not the name of a group", "use letters, digits and '_'")
+LAB_NAME = matching(
+    r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?",
+    "is not the name of a lab",
+    "use lower-case letters, digits and '-', e.g. lab",
+)
+SUITE = matching(r"[a-z][a-z0-9-]*", "is not the name of a distribution release", "write it like bookworm")
+CLUSTER_NAME = simple(
+    "a name without spaces",
+    lambda v: re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", str(v)) is not None,
+    "is not the name of a cluster",
+    "use letters, digits, '.', '_' and '-', e.g. production",
+)
+STORAGE_FORBIDDEN = ("home", "root", "run", "tmp", "etc", "usr", "proc", "sys", "dev")
+STORAGE_PATH = simple(
+    "a directory that a hardened service can have",
+    lambda v: (
+        re.fullmatch(r"/[^ ]+", str(v)) is not None
+        and str(v).split("/")[1] not in STORAGE_FORBIDDEN
+        and ".." not in str(v).split("/")
+    ),
+    "is not a directory that the registry can use",
+    "use an absolute path without spaces outside of /home, /root, /run, /tmp and the system's own directories, which "
+    "the service has no access to",
+)
+
+
+def _judge_autodetection(value: t.Any) -> t.Sequence[Fault]:
+    text = str(value)
+    method, equals, argument = text.partition("=")
+    if text in ("first-found", "kubernetes-internal-ip"):
+        return ()
+    if equals and argument and method in ("can-reach", "interface", "skip-interface"):
+        return ()
+    if equals and method == "cidr" and all(_is_network(part) for part in argument.split(",")):
+        return ()
+    remedy = (
+        "use kubernetes-internal-ip, first-found, can-reach=HOST, interface=REGEX, skip-interface=REGEX or cidr=NETWORK"
+    )
+    return (Fault("is not a way to find the address of a node", remedy),)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return False
+    return parse_address(text) is None
+
+
+KUBECONFIG = any_text("a dictionary or a path; the client says what is wrong with it")
+RULES_BY_NAME: dict[str, Form] = {
+    "bundle_build_jobs": between(1, 64),
+    "bundle_components[]": COMPONENT,
+    "bundle_jobs": between(1, 128),
+    "bundle_refresh[]": COMPONENT,
+    "bundle_release_mirrors": MIRRORS,
+    "containerd_cni_bin_dirs[]": PATH,
+    "containerd_max_concurrent_downloads": between(1, 64),
+    "containerd_metrics_address": ENDPOINT,
+    "containerd_upstreams[]": UPSTREAM,
+    "host_entries": ENTRIES,
+    "host_hostname": DNS_NAME,
+    "host_kernel_modules[]": MODULE,
+    "host_kernel_modules_optional[]": MODULE,
+    "host_min_disk_mb": between(0, 10**8, "MiB"),
+    "host_min_memory_mb": between(0, 10**8, "MiB"),
+    "host_packages[]": PACKAGE,
+    "host_supported_os[]": SYSTEM,
+    "host_sysctls": SYSCTLS,
+    "kubernetes_api_cert_sans[]": CERTIFICATE_NAME,
+    "kubernetes_api_name": DNS_NAME,
+    "kubernetes_apiserver_extra_volumes[]": VOLUME,
+    "kubernetes_audit_policy": AUDIT_POLICY,
+    "kubernetes_cluster_name": CLUSTER_NAME,
+    "kubernetes_control_planes": HOST_NAMES,
+    "kubernetes_control_planes[]": HOST_NAME,
+    "kubernetes_encryption_key": ENCRYPTION_KEY,
+    "kubernetes_metrics_address": ADDRESS,
+    "kubernetes_node_address": ADDRESS,
+    "kubernetes_node_labels": LABELS,
+    "kubernetes_node_name": DNS_NAME,
+    "kubernetes_node_taints[]": TAINT,
+    "kubernetes_nodes": HOST_NAMES,
+    "kubernetes_nodes[]": HOST_NAME,
+    "kubernetes_pod_security_exempt_namespaces[]": DNS_LABEL,
+    "lab_hosts[].groups[]": GROUP,
+    "lab_hosts[].name": DNS_LABEL,
+    "lab_name": LAB_NAME,
+    "lab_packages[]": PACKAGE,
+    "lab_suite": SUITE,
+    "network_calico_block_size": between(20, 32),
+    "network_calico_env": ENVIRONMENT,
+    "network_calico_ip_autodetection": Form("how a node finds its address", _judge_autodetection),
+    "network_kubeconfig": KUBECONFIG,
+    "registry_bind_address": ADDRESS,
+    "registry_hosts": HOST_NAMES,
+    "registry_hosts[]": HOST_NAME,
+    "registry_names[]": CERTIFICATE_NAME,
+    "registry_storage_path": STORAGE_PATH,
+    "registry_upload_parallel": between(1, 64),
+    "verify_allowed_digests[]": DIGEST,
+    "verify_api_endpoint": URL,
+    "verify_control_planes": HOST_NAMES,
+    "verify_control_planes[]": HOST_NAME,
+    "verify_kubeconfig": KUBECONFIG,
+    "verify_nodes": HOST_NAMES,
+    # Beside what a person or CI runs, so it may be relative to where that is.
+    "verify_report_path": LINE,
+    "verify_nodes[]": HOST_NAME,
+}
+
+# The first end that fits, so longer ones stand before the shorter ones they end with.
+RULES_BY_SUFFIX: tuple[tuple[str, Form], ...] = (
+    ("_extra_args", FLAGS),
+    ("_resources", RESOURCES),
+    ("_port", PORT),
+    ("_ms", between(0, 600_000, "milliseconds")),
+    ("_per_second", between(0, 10**9)),
+    ("_timeout", SECONDS),
+    ("_seconds", SECONDS),
+    ("_minutes", between(1, 10_080, "minutes")),
+    ("_hours", between(1, 8_760, "hours")),
+    ("_days", between(1, 36_500, "days")),
+    ("_mb", between(0, 10**8, "MiB")),
+    ("_mbit", between(0, 10**6, "Mbit/s")),
+    ("_mbps", between(0, 10**6, "Mbit/s")),
+    ("_percent", PERCENT),
+    ("_mtu", MTU),
+    ("_block_size", between(20, 32)),
+    ("_parallel", between(1, 256)),
+    ("_jobs", between(1, 256)),
+    ("_retries", between(0, 1_000)),
+    ("_keep", between(0, 10_000)),
+    ("_replicas", between(0, 1_000)),
+    ("_cidr", NETWORK),
+    ("_subnet", NETWORK),
+    ("_address", NAME_OR_ADDRESS),
+    ("_domain", DNS_NAME),
+    ("_namespace", DNS_LABEL),
+    ("_schedule", SCHEDULE),
+    ("_interval", DURATION),
+    ("_duration", DURATION),
+    ("_ttl", DURATION),
+    ("_size", QUANTITY),
+    ("_version", VERSION),
+    ("_url", URL),
+    ("_mirror", URL),
+    ("_endpoint", URL),
+    ("_username", USER),
+    ("_password", PASSWORD),
+    ("_token", PASSWORD),
+    (".endpoints[]", URL),
+    (".name", DNS_NAME),
+    (".address", ADDRESS),
+    (".username", USER),
+    (".password", PASSWORD),
+    ("ca_pem", PEM),
+    ("_key_pem", PEM_KEY),
+    ("_pem", PEM),
+    ("_cni_conf_dir", PATH),
+    ("_root", PATH),
+    ("_dir", PATH),
+    ("_directory", PATH),
+    ("_path", PATH),
+    ("_progress_file", CONTROLLER_PATH),
+    ("_file", PATH),
+    ("_reason", LINE),
+    ("_description", LINE),
+)
+
+# Paths on the controller may begin with ~.
+CONTROLLER_ROLES = ("bundle_", "lab_", "verify_")
+CONTROLLER_PATHS = ("registry_bundle_path", "_report_path")
+
+
+def form_of(path: str) -> Form | None:
+    """The form of a variable, of a key in it (`registry.password`), or of each element of a list (`names[]`)."""
+    if path in RULES_BY_NAME:
+        return RULES_BY_NAME[path]
+    for suffix, form in RULES_BY_SUFFIX:
+        if path.endswith(suffix):
+            if form is PATH and (path.endswith(CONTROLLER_PATHS) or path.startswith(CONTROLLER_ROLES)):
+                return CONTROLLER_PATH
+            return form
+    return None

@@ -1,0 +1,75 @@
+"""The figures of the project: what each is, and the bound it has to keep. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    # ends with its unit
+    name: str
+    text: str
+    bound: float | None = None
+
+
+FIGURES = (
+    Figure("bundle_full_cache_seconds", "make the bundle again from a full cache", 20),
+    Figure("hosts_seconds", "six hosts (registry, three control planes, two workers) up", 40),
+    Figure("install_seconds", "install everything on them, an empty registry to begin with", 300),
+    Figure("cluster_install_seconds", "the same without filling the registry"),
+    Figure("floor_seconds", "the same cluster by a bare kubeadm shell script"),
+    Figure("install_over_floor_ratio", "install, registry left out ÷ shell script", 1.5),
+    Figure("rerun_seconds", "run again, nothing to do", 40),
+    Figure("rerun_changed_tasks", "changed by it", 0),
+    Figure("noop_seconds", "a play of one task that does nothing, same hosts (median of three)"),
+    Figure("rerun_over_noop_ratio", "run again ÷ one task that does nothing", 25),
+    Figure("install_tasks_per_host", "tasks that a host sees at install (most of all hosts)", 25),
+    Figure("rerun_tasks_per_host", "tasks that a host sees when run again (most of all hosts)", 15),
+    Figure("install_megabytes_per_control_plane", "downloaded by a control plane at install (most of all)"),
+    Figure("install_megabytes_per_worker", "downloaded by a worker at install (most of all)"),
+    Figure("rerun_bytes_per_host", "downloaded by a host when run again (most of all)", 0),
+    Figure("memory_megabytes_registry", "memory of the registry host"),
+    Figure("memory_megabytes_control_plane", "memory of a control plane (most of all)"),
+    Figure("memory_megabytes_worker", "memory of a worker (most of all)"),
+    Figure("fifty_hosts_rerun_seconds", "run again on fifty simulated hosts"),
+    Figure("fifty_hosts_cpu_seconds_per_host", "CPU of the controller for each of them", 3),
+    Figure("worker_ready_seconds", "add a worker: start of the run until the node is Ready", 40),
+    Figure("worker_run_seconds", "add a worker: the whole run"),
+    Figure("worker_changed_tasks_elsewhere", "changed on hosts that were there (known nodes, one a control plane)", 3),
+    Figure("worker_restarted_containers", "containers restarted on hosts that were there", 0),
+)
+
+BOUNDS = {figure.name: figure.bound for figure in FIGURES if figure.bound is not None}
+
+#: quotients of two figures of the same run, which say more about the project than about the machine
+RATIOS = {
+    "install_over_floor_ratio": ("cluster_install_seconds", "floor_seconds"),
+    "rerun_over_noop_ratio": ("rerun_seconds", "noop_seconds"),
+}
+
+
+def with_ratios(measured: t.Mapping[str, float]) -> dict[str, float]:
+    """The figures in the order of FIGURES, ratios of those that are there added."""
+    known = dict(measured)
+    for name, (upper, lower) in RATIOS.items():
+        if upper in known and lower in known:
+            known[name] = round(known[upper] / known[lower], 2)
+    unknown = set(known) - {figure.name for figure in FIGURES}
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))}: measured, but not among FIGURES")
+    return {figure.name: known[figure.name] for figure in FIGURES if figure.name in known}
+
+
+def missed(measured: t.Mapping[str, float]) -> list[str]:
+    """Figures beyond their bound, as sentences."""
+    return [
+        f"{name} is {number(value)}, more than {number(BOUNDS[name])}"
+        for name, value in measured.items()
+        if name in BOUNDS and value > BOUNDS[name]
+    ]
+
+
+def number(value: float) -> str:
+    return f"{value:g}"
