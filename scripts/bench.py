@@ -47,21 +47,21 @@ def write(results: dict[str, t.Any]) -> None:
     readme.write_text(render_docs.between(readme, render_docs.FIGURES, bench_report.readme(results)))
 
 
-def measure(parts: list[str]) -> Measurement:
-    """All parts, one after the other. The hosts are gone afterwards, also when it is interrupted."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        measurement = Measurement(pathlib.Path(directory))
-        try:
-            if measurement.lab.exists():
-                # Of a run that was killed: what it left is not fresh.
-                measurement.lab.remove()
-            for part in parts:
-                measurement.part(part)
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
+def measure(measurement: Measurement, parts: list[str]) -> None:
+    """All parts, each told when it is done. The hosts are gone afterwards, also when it is interrupted."""
+    try:
+        if measurement.lab.exists():
+            # Of a run that was killed: what it left is not fresh.
             measurement.lab.remove()
-    return measurement
+        for part in parts:
+            known = set(measurement.figures)
+            measurement.part(part)
+            new = {name: value for name, value in measurement.figures.items() if name not in known}
+            print("\n".join(["", *bench_report.lines(bench_figures.with_ratios(new))]), flush=True)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        measurement.lab.remove()
 
 
 def interrupt(_number: int, _frame: t.Any) -> None:
@@ -80,14 +80,16 @@ def main() -> int:
     where = machine()
     if where["load_before"] > 1:
         print(f"bench: load is {where['load_before']} already: do not publish these figures", file=sys.stderr)
-    try:
-        measurement = measure(only or list(PARTS))
-    except Failed as error:
-        print(f"\nbench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nbench: interrupted; its hosts are removed", file=sys.stderr)
-        return 130
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        measurement = Measurement(pathlib.Path(directory))
+        try:
+            measure(measurement, only or list(PARTS))
+        except Failed as error:
+            print(f"\nbench: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nbench: interrupted; its hosts are removed", file=sys.stderr)
+            return 130
     measured = bench_figures.with_ratios(measurement.figures)
     if not only:
         date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()

@@ -37,8 +37,8 @@ FIGURES = (
     Figure("fifty_hosts_cpu_seconds_per_host", "CPU of the controller for each of them", 3),
     Figure("worker_ready_seconds", "add a worker: start of the run until the node is Ready", 40),
     Figure("worker_run_seconds", "add a worker: the whole run"),
-    Figure("worker_changed_tasks_elsewhere", "changed on hosts that were there (known nodes, one a control plane)", 3),
-    Figure("worker_restarted_containers", "containers restarted on hosts that were there", 0),
+    Figure("worker_changed_tasks_elsewhere", "add a worker: changed on the hosts that were there", 4),
+    Figure("worker_restarted_containers", "add a worker: containers restarted on the hosts that were there", 0),
 )
 
 BOUNDS = {figure.name: figure.bound for figure in FIGURES if figure.bound is not None}

@@ -91,9 +91,16 @@ class Run:
         return output.replace("\n", " ")
 
 
+def remove_records():
+    for name in ("registry1", "registry2"):
+        registry(name).run_expect([0], f"rm -f {RECORD}")
+
+
 @pytest.fixture
 def run(tmp_path):
+    """Starts runs; none of them is there when the test is over, nor is their lock."""
     runs = []
+    remove_records()
 
     def start(*args, **kwargs):
         runs.append(Run(tmp_path / f"run{len(runs)}", *args, **kwargs))
@@ -105,8 +112,7 @@ def run(tmp_path):
         with contextlib.suppress(ProcessLookupError):
             each.process.kill()
         each.process.wait()
-    for name in ("registry1", "registry2"):
-        registry(name).run_expect([0], f"rm -f {RECORD}")
+    remove_records()
 
 
 def test_second_run_stops_at_once_and_the_first_goes_on(run):

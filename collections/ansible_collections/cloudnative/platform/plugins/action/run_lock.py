@@ -17,7 +17,9 @@ from ansible.utils.display import Display
 from ansible_collections.cloudnative.platform.plugins.filter.host_failure import host_failure
 from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock import (
     EXPIRED,
+    GONE,
     REFUSE,
+    TAKE,
     TAKE_OVER,
     Holder,
     describe,
@@ -68,6 +70,8 @@ class ActionModule(ActionBase):
             self._warn(variables, half_true(found, now))
         elif found is not None and action == TAKE_OVER and not self._task.check_mode:
             self._warn(variables, f"took the lock of the platform from {describe(found, now)}: {reason}")
+        elif renew and action == TAKE:
+            self._warn(variables, GONE)
         if answer["held"] and not Release.at_the_end:
             self._warn(
                 variables,

@@ -116,13 +116,17 @@ class CallbackModule(CallbackBase):
     def _play_for(self, host: str, task: t.Any) -> dict[str, t.Any]:
         """A play that gives back what a task took, as a playbook would have it."""
         how = {name: getattr(task, name) for name in CONNECTION}
-        arguments = {"state": "absent", **{name: task.args[name] for name in ("path",) if name in task.args}}
+        release: dict[str, t.Any] = {"name": "Give the lock of the platform back", NAME: {"state": "absent"}}
+        if "path" in task.args:
+            release[NAME]["path"] = task.args["path"]
+        if task.delegate_to:
+            release["delegate_to"] = task.delegate_to
         return {
-            "name": "Give the lock of the platform back",
+            "name": release["name"],
             "hosts": [host],
             "gather_facts": False,
             "vars": dict(self._play.vars),
             "tags": ["always"],
-            "tasks": [{"name": "Give the lock of the platform back", NAME: arguments}],
+            "tasks": [release],
             **{name: value for name, value in how.items() if value is not None},
         }

@@ -40,19 +40,21 @@ _COLUMNS = ("host", "figure", "value", "bound", "verdict")
 
 
 def measurement_report(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    rows, remedies, verdicts = [], [], []
+    rows, notes, verdicts = [], [], []
     for host, result in results.items():
         for finding in result["findings"]:
             what = f"{finding['figure']} {finding['subject']}"
-            rows.append((host, what, finding["value"], finding["bound"], finding["verdict"]))
+            # Why a figure is unknown is too long for a column.
+            value = "-" if finding["verdict"] == "unknown" else finding["value"]
+            rows.append((host, what, value, finding["bound"], finding["verdict"]))
             verdicts.append(finding["verdict"])
-            if finding["verdict"] == "missed":
-                remedies.append(f"{host}, {finding['text']}")
+            if finding["verdict"] != "ok":
+                notes.append(f"{host}, {finding['text']}")
     missed, unknown = verdicts.count("missed"), verdicts.count("unknown")
     return {
         "summary": f"hosts: {len(results)}, figures: {len(verdicts)}, missed: {missed}, unknown: {unknown}",
         "missed": missed,
-        "table": [*_aligned(rows), *remedies],
+        "table": [*_aligned(rows), *notes],
         "hosts": {
             host: {
                 "findings": result["findings"],

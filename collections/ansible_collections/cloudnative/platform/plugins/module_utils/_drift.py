@@ -88,7 +88,7 @@ def judge(
     broken = result.get("unreachable") or result.get("failed")
     error = None
     if broken:
-        error = {**where, "message": explain(result)}
+        error = {**where, "message": explain(result).strip()}
     actions = actions_of(result)
     if not actions or (broken and not result.get("actions")):
         return None, error
@@ -104,7 +104,7 @@ def _noted(notes: t.Iterable[Result], known: t.Sequence[Entry]) -> list[Entry]:
     """What a rescue noted, without what the result of a registered task has told already."""
     errors: list[Entry] = []
     for note in notes:
-        message = str(note.get("message") or "") or f"it was not compared any further; {SEE}"
+        message = str(note.get("message") or "").strip() or f"it was not compared any further; {SEE}"
         if not any(message == error["message"] for error in (*known, *errors)):
             errors.append({"role": "", "area": str(note.get("task") or ""), "message": message})
     return errors
@@ -226,7 +226,8 @@ def table(found: Result) -> list[str]:
 
 
 def _rows(found: Result) -> t.Iterator[tuple[str, str, str]]:
-    for name, one in [*((host["name"], host) for host in found["hosts"]), ("cluster", found["cluster"])]:
+    # The cluster first: wrong input is the reason for all that follows.
+    for name, one in [("cluster", found["cluster"]), *((host["name"], host) for host in found["hosts"])]:
         for error in one["errors"]:
             where = " ".join(filter(None, (error["role"], error["area"] and f"({error['area']})")))
             lines = str(error["message"]).splitlines() or [""]

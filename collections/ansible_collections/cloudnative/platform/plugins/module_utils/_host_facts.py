@@ -162,8 +162,8 @@ def image_version(manifest: str, name: str) -> str:
 def installed_version(record: str, name: str, running: t.Container[tuple[int, ...]]) -> str:
     """Pure: the version of a program that runs, by the record of installed files.
 
-    `running` are (size, mtime, inode) of what runs, with which the record's keys begin. A program that was replaced but not
-    restarted runs from a file that is not in the record any more: unknown.
+    `running` are (size, mtime, inode) of what runs, with which the record's keys begin. A program that was replaced but
+    not restarted runs from a file that is not in the record any more: unknown.
     """
     try:
         files = json.loads(record)["files"].values()

@@ -23,6 +23,10 @@ RELEASE, NOTHING = "release", "nothing"
 
 BREAK_VARIABLE = "platform_lock_break"
 EXPIRED = "it had expired"
+GONE = (
+    "the lock of the platform was not there any more: somebody removed it, or another run took it and has ended. "
+    "Took it again; should something else than expected come of this run, start it once more"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def decide(
     if found is None:
         return Decision(TAKE, mine)
     if renewing:
-        # It was ours and is another's. Even if that run is over by now, what we found out before it began may be wrong.
+        # It was ours and is another's, who may be at work even if the lock has expired.
         return Decision(REFUSE, found)
     if (replaces and found.run == replaces) or expired(found, now):
         return Decision(TAKE_OVER, mine)

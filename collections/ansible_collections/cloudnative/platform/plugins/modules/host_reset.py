@@ -194,9 +194,15 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     return result
 
 
+# What this run itself keeps there until it ends.
+OF_THE_RUN = frozenset({"run-lock.json"})
+
+
 def forget_lock() -> None:
     """The file that modules lock goes with the last of the platform: this call may have made it itself."""
-    if not os.path.isdir(os.path.dirname(BASELINE_FILE)) and os.path.exists(lock_path()):
+    state = os.path.dirname(BASELINE_FILE)
+    names = set(os.listdir(state)) if os.path.isdir(state) else set()
+    if names <= OF_THE_RUN and os.path.exists(lock_path()):
         os.unlink(lock_path())
 
 

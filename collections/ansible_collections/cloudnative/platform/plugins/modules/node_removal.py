@@ -83,11 +83,14 @@ cluster:
       type: str
 """
 
+import contextlib
 import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import ApiError
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset import cluster, cluster_io
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -110,14 +113,14 @@ def diff_of(nodes: t.Mapping[str, t.Any], members: list[dict[str, t.Any]], steps
     }
 
 
-def with_pods(steps: list[cluster.Step]) -> tuple[list[cluster.Step], list[str]]:
+def with_pods(api: cluster_io.OwnApi, steps: list[cluster.Step]) -> tuple[list[cluster.Step], list[str]]:
     """The drains with the number of their pods, and what would hold them up."""
     counted: list[cluster.Step] = []
     warnings: list[str] = []
-    found = cluster_io.budgets() if any(step.kind == "drain" for step in steps) else []
+    found = cluster_io.budgets(api) if any(step.kind == "drain" for step in steps) else []
     for step in steps:
         if step.kind == "drain":
-            pods = cluster_io.pods_on(step.target)
+            pods = cluster_io.pods_on(api, step.target)
             warnings += [
                 f"{cluster.pod_name(pod)} can't be evicted now: {reason}"
                 for pod in pods
@@ -137,26 +140,33 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         reason = result["cluster"]["reason"] or "it is no control plane of a cluster"
         module.fail_json(msg=f"this host can't take nodes out of the cluster: {reason}", **result)
     try:
-        nodes, members = cluster_io.nodes(), cluster_io.members()
+        api = cluster_io.OwnApi()
+        nodes, members = cluster_io.nodes(api), cluster_io.members()
         planned = cluster.plan(names, nodes, members)
-        steps, blocked = with_pods(planned.steps)
+        steps, blocked = with_pods(api, planned.steps)
         for warning in (*planned.warnings, *blocked):
             module.warn(warning)
         result["diff"] = diff_of(nodes, members, steps)
-        removal = cluster_io.Removal(module.params["drain_timeout"])
+        removal = cluster_io.Removal(api, module.params["drain_timeout"])
         for step in steps:
             if not module.check_mode:
                 removal.apply(step)
             result["changed"] = True
             result["actions"].append(step.text)
-    except cluster.RemovalError as e:
+    except (cluster.RemovalError, ApiError, OSError) as e:
         module.fail_json(msg=str(e), **result)
     return result
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(**run(module))
+    observing = module.params["state"] == "observed"
+    try:
+        with contextlib.nullcontext() if observing else lock_for(module):
+            result = run(module)
+    except HostLockError as e:
+        module.fail_json(msg=str(e))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

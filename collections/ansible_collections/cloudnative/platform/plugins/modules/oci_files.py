@@ -14,8 +14,8 @@ author:
 description:
   - Downloads files that are stored as layers of OCI artifacts, named by the digest of the artifact's manifest, and puts
     them at their paths. The manifest and every file are checked against their digests while they come in.
-  - A file that is already right is not downloaded. Its digest is remembered together with its size, modification time
-    and inode, so that it isn't read again on each run either.
+  - A file that is already right is not downloaded. Its digest is remembered together with its size, inode and the times of
+    its last changes (mtime, and ctime, which nobody can set), so that it isn't read again on each run either.
   - Nothing is replaced before all files have been downloaded and checked. A file is replaced by a rename, which also
     works while the program runs.
 extends_documentation_fragment:

@@ -8,23 +8,36 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import dataclasses
 import json
 import os
 import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._etcd_members import join_members
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import node as kubeadm
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api, ApiError
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset import cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset.cluster import Object, RemovalError, Step
 
-# The proxy of this host may lead to the API server of a node that is just leaving.
-SERVER = "https://127.0.0.1:6443"
 ETCD_PKI = "/etc/kubernetes/pki/etcd"
 ETCD_SECONDS = 5
 HEALTH_SECONDS = 60
-PARALLEL = 8
+
+
+class OwnApi(Api):
+    """The API server of this control plane; the proxy may lead to that of a node which is just leaving."""
+
+    def __init__(self, path: str = kubeadm.ADMIN_CONF) -> None:
+        super().__init__(path)
+        self._access = dataclasses.replace(self._access, host="127.0.0.1", port=documents.API_PORT)
+
+    def items(self, path: str) -> list[Object]:
+        found = self.get(path)
+        if found is None:
+            raise RemovalError(f"the API server of this control plane does not know {path}")
+        return list(found["items"])
 
 
 def observe() -> Object:
@@ -32,25 +45,15 @@ def observe() -> Object:
     held = (kubeadm.ADMIN_CONF, f"{kubeadm.KUBERNETES_DIR}/manifests/etcd.yaml", f"{kubeadm.KUBERNETES_DIR}/pki/ca.key")
     if not any(os.path.exists(path) for path in held):
         return {"present": False, "ready": False, "reason": ""}
-    status, output, error = kubectl("get", "--raw", "/readyz")
-    reason = "" if status == 0 else f"its API server is not ready: {_last(error or output)}"
-    return {"present": True, "ready": not reason, "reason": reason}
-
-
-def kubectl(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
-    command = ["kubectl", f"--kubeconfig={kubeadm.ADMIN_CONF}", f"--server={SERVER}", "--request-timeout=10s"]
-    return kubeadm.run([*command, *arguments], stdin=stdin)
+    try:
+        OwnApi().get("/readyz")
+    except (ApiError, OSError) as e:
+        return {"present": True, "ready": False, "reason": f"its API server is not ready: {e}"}
+    return {"present": True, "ready": True, "reason": ""}
 
 
 def _last(text: str) -> str:
     return (text.strip().splitlines() or ["no answer"])[-1]
-
-
-def _get(path: str) -> list[Object]:
-    status, output, error = kubectl("get", "--raw", path)
-    if status != 0:
-        raise RemovalError(f"the API server at {SERVER} does not list {path}: {_last(error)}")
-    return list(json.loads(output)["items"])
 
 
 def _etcdctl(*arguments: str, partial: bool = False) -> t.Any:
@@ -86,70 +89,85 @@ def members() -> list[Object]:
     )
 
 
-def nodes() -> dict[str, Object]:
-    return {item["metadata"]["name"]: item for item in _get("/api/v1/nodes")}
+def nodes(api: OwnApi) -> dict[str, Object]:
+    return {item["metadata"]["name"]: item for item in api.items("/api/v1/nodes")}
 
 
-def pods_on(name: str) -> list[Object]:
+def pods_on(api: OwnApi, name: str) -> list[Object]:
     """Those that a drain moves."""
-    return [pod for pod in _get(f"/api/v1/pods?fieldSelector=spec.nodeName%3D{name}") if cluster.is_evicted(pod)]
+    return [pod for pod in api.items(f"/api/v1/pods?fieldSelector=spec.nodeName%3D{name}") if cluster.is_evicted(pod)]
 
 
-def budgets() -> list[Object]:
-    return _get("/apis/policy/v1/poddisruptionbudgets")
+def budgets(api: OwnApi) -> list[Object]:
+    return api.items("/apis/policy/v1/poddisruptionbudgets")
 
 
 class Removal:
     """Takes nodes out of the cluster, step by step."""
 
-    def __init__(self, drain_timeout: int) -> None:
+    def __init__(self, api: OwnApi, drain_timeout: int) -> None:
+        self._api = api
         self._drain_timeout = drain_timeout
         self._cordoned: list[str] = []
 
     def apply(self, step: Step) -> None:
         if step.kind == "cordon":
-            self._command("cordon", step.target)
+            self._set_unschedulable(step.target, True)
             self._cordoned.append(step.target)
         elif step.kind == "drain":
             try:
                 self._drain(step.target)
-            except RemovalError as e:
+            except (RemovalError, ApiError) as e:
                 raise RemovalError(f"{e}{self._give_back()}") from e
         elif step.kind == "member":
             _etcdctl("member", "remove", str(step.detail))
             self._wait_for_members()
         elif step.kind == "node":
-            self._command("delete", "node", step.target, "--ignore-not-found", "--wait=false")
+            self._api.delete(f"/api/v1/nodes/{step.target}")
 
-    def _command(self, *arguments: str) -> None:
-        status, output, error = kubectl(*arguments)
-        if status != 0:
-            raise RemovalError(f"`kubectl {' '.join(arguments)}` failed: {_last(error or output)}")
+    def _set_unschedulable(self, name: str, value: bool | None) -> None:
+        self._api.merge(f"/api/v1/nodes/{name}", {"spec": {"unschedulable": value}})
 
     def _give_back(self) -> str:
         """A drain that fails leaves no node behind that nobody may use."""
         for name in self._cordoned:
-            self._command("uncordon", name)
+            self._set_unschedulable(name, None)
         listed = ", ".join(self._cordoned)
         return f"\nNo node was removed, and {listed} takes pods again" if listed else "\nNo node was removed"
 
     def _drain(self, name: str) -> None:
         deadline = time.monotonic() + self._drain_timeout
         refusals: dict[str, str] = {}
-        with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-            while True:
-                left = pods_on(name)
-                if not left:
-                    return
-                if time.monotonic() > deadline:
-                    raise RemovalError(self._not_drained(name, left, refusals))
-                todo = [pod for pod in left if not pod["metadata"].get("deletionTimestamp")]
-                for pod, refusal in zip(todo, pool.map(_evict, todo)):
-                    refusals[pod["metadata"]["uid"]] = refusal
-                time.sleep(1)
+        while True:
+            left = pods_on(self._api, name)
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise RemovalError(self._not_drained(name, left, refusals))
+            for pod in left:
+                if not pod["metadata"].get("deletionTimestamp"):
+                    refusals[pod["metadata"]["uid"]] = self._evict(pod)
+            time.sleep(1)
+
+    def _evict(self, pod: Object) -> str:
+        """Ask for an eviction; returns why it was refused, empty when it was not."""
+        metadata = pod["metadata"]
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+            # Not the next pod of that name, which may be somewhere else already.
+            "deleteOptions": {"preconditions": {"uid": metadata["uid"]}},
+        }
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction"
+        try:
+            self._api.create(path, body)
+        except ApiError as e:
+            return str(e)
+        return ""
 
     def _not_drained(self, name: str, left: list[Object], refusals: t.Mapping[str, str]) -> str:
-        found = budgets()
+        found = budgets(self._api)
         reasons = [cluster.why_there(pod, found, refusals.get(pod["metadata"]["uid"], "")) for pod in left]
         listed = "".join(f"\n- {reason}" for reason in reasons)
         return (
@@ -172,20 +190,3 @@ class Removal:
                     f"{needed} are needed: {'; '.join(m['name'] + ': ' + m['error'] for m in found if m['error'])}"
                 )
             time.sleep(1)
-
-
-def _evict(pod: Object) -> str:
-    """Ask for an eviction; returns why it was refused, empty when it was not."""
-    metadata = pod["metadata"]
-    body = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
-        # Not the next pod of that name, which may be somewhere else already.
-        "deleteOptions": {"preconditions": {"uid": metadata["uid"]}},
-    }
-    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction"
-    status, output, error = kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
-    if status == 0 or "(NotFound)" in error or "(Conflict)" in error:
-        return ""
-    return _last(error or output)

@@ -245,6 +245,7 @@ def _unlink(path: str) -> None:
 
 def _processes() -> list[observed.Process]:
     found = []
+    own = os.readlink("/proc/self/ns/pid")
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -252,7 +253,9 @@ def _processes() -> list[observed.Process]:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stream:
                 stat = stream.read()
             with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as stream:
-                found.append(observed.parse_process(int(entry), stat, stream.read()))
+                command = stream.read()
+            inner = os.readlink(f"/proc/{entry}/ns/pid") != own
+            found.append(observed.parse_process(int(entry), stat, command, inner))
         except (OSError, ValueError):
             # It ended meanwhile.
             continue

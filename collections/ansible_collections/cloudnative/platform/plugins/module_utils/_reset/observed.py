@@ -21,6 +21,7 @@ class Process:
     parent: int
     name: str
     command: str = ""
+    inner: bool = False  # in a process namespace below that of the host
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,16 @@ def below(path: str, top: str) -> bool:
     return path.startswith(top.rstrip("/") + "/")
 
 
-def parse_process(pid: int, stat: str, command: str) -> Process:
+def parse_process(pid: int, stat: str, command: str, inner: bool = False) -> Process:
     """One process, of its /proc/PID/stat and cmdline; the name stands in parentheses and may itself hold some."""
     start, end = stat.index("("), stat.rindex(")")
-    return Process(pid, int(stat[end + 2 :].split()[1]), stat[start + 1 : end], command.replace("\0", " ").strip())
+    parent = int(stat[end + 2 :].split()[1])
+    return Process(pid, parent, stat[start + 1 : end], command.replace("\0", " ").strip(), inner)
 
 
 def is_shim(process: Process, socket: str) -> bool:
-    # The kernel cuts names at 15 characters.
-    return process.name.startswith("containerd-shim") and f" -address {socket}" in process.command
+    # The kernel cuts names at 15 characters. A containerd within a container (kind) has its socket at the same path.
+    return not process.inner and process.name.startswith("containerd-shim") and f" -address {socket}" in process.command
 
 
 def container_processes(processes: t.Iterable[Process], socket: str) -> tuple[list[Process], list[Process]]:

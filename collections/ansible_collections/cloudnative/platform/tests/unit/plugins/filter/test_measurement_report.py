@@ -25,11 +25,12 @@ def test_report_of_hosts():
     assert report["summary"] == "hosts: 2, figures: 3, missed: 1, unknown: 1"
     assert report["missed"] == 1
     assert report["table"] == [
-        "host      figure                     value                      bound           verdict",
-        "cp1       clock against registry r1  3 ms ahead (± 12)          at most 500 ms  ok",
-        "cp1       fsync p99 in /var/lib      40.0 ms                    at most 10 ms   missed",
-        "worker10  path MTU to worker1        192.0.2.9 does not answer  at least 1500   unknown",
+        "host      figure                     value              bound           verdict",
+        "cp1       clock against registry r1  3 ms ahead (± 12)  at most 500 ms  ok",
+        "cp1       fsync p99 in /var/lib      40.0 ms            at most 10 ms   missed",
+        "worker10  path MTU to worker1        -                  at least 1500   unknown",
         "cp1, fsync p99 in /var/lib: 40.0 ms. What to do: something",
+        "worker10, path MTU to worker1: 192.0.2.9 does not answer. What to do: something",
     ]
     assert report["hosts"]["worker10"] == {"findings": [path], "figures": {"clock": []}, "seconds": 1.2}
 

@@ -238,6 +238,8 @@ def test_processes_of_containers():
         parse_process(12, "12 (sleep) S 11 1", "sleep\0100\0"),
         parse_process(20, "20 (containerd-shim) S 1 1", "containerd-shim -address /run/other.sock"),
         parse_process(21, "21 (nginx) S 20 1", "nginx"),
+        parse_process(25, "25 (containerd-shim) S 1 1", shim, inner=True),
+        parse_process(26, "26 (etcd) S 25 1", "etcd", inner=True),
         parse_process(30, "30 (sshd) S 1 1", "sshd"),
     ]
     shims, rest = container_processes(processes, SOCKET)
