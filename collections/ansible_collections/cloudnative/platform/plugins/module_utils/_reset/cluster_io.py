@@ -9,20 +9,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._etcd_members import join_members
-from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, rollout
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import node as kubeadm
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api, ApiError
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset import cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset.cluster import Object, RemovalError, Step
 
-ETCD_PKI = "/etc/kubernetes/pki/etcd"
-ETCD_SECONDS = 5
 HEALTH_SECONDS = 60
 
 
@@ -52,41 +48,20 @@ def observe() -> Object:
     return {"present": True, "ready": True, "reason": ""}
 
 
-def _last(text: str) -> str:
-    return (text.strip().splitlines() or ["no answer"])[-1]
-
-
-def _etcdctl(*arguments: str, partial: bool = False) -> t.Any:
-    """With `partial` some members may be silent as long as etcdctl prints what it knows."""
-    status, output, error = kubeadm.run(
-        [
-            "etcdctl",
-            "--endpoints=https://127.0.0.1:2379",
-            f"--cacert={ETCD_PKI}/ca.crt",
-            f"--cert={ETCD_PKI}/healthcheck-client.crt",
-            f"--key={ETCD_PKI}/healthcheck-client.key",
-            f"--dial-timeout={ETCD_SECONDS}s",
-            f"--command-timeout={ETCD_SECONDS}s",
-            "--write-out=json",
-            *arguments,
-        ]
-    )
-    try:
-        parsed = json.loads(output.strip() or "null")
-    except ValueError:
-        parsed = None
-    if (status != 0 and not partial) or parsed is None:
-        raise RemovalError(f"etcdctl {' '.join(arguments)} failed: {_last(error or output)}")
-    return parsed
-
-
 def members() -> list[Object]:
-    return join_members(
-        _etcdctl("member", "list"),
-        _etcdctl("endpoint", "status", "--cluster", partial=True),
-        _etcdctl("endpoint", "health", "--cluster", partial=True),
-        {},
-    )
+    found = rollout.etcd_members(["127.0.0.1"])
+    if not found:
+        raise RemovalError("the etcd member of this control plane does not tell who the others are (crictl logs etcd)")
+    return found
+
+
+def _remove_member(identity: str) -> None:
+    certificates = [f"--cacert={rollout.ETCD_PKI}/ca.crt", f"--cert={rollout.ETCD_PKI}/healthcheck-client.crt"]
+    command = ["etcdctl", "--endpoints=https://127.0.0.1:2379", *certificates]
+    command.append(f"--key={rollout.ETCD_PKI}/healthcheck-client.key")
+    status, output, error = kubeadm.run([*command, "member", "remove", identity])
+    if status != 0:
+        raise RemovalError(f"etcd does not remove member {identity}: {error.strip() or output.strip()}")
 
 
 def nodes(api: OwnApi) -> dict[str, Object]:
@@ -120,7 +95,7 @@ class Removal:
             except (RemovalError, ApiError) as e:
                 raise RemovalError(f"{e}{self._give_back()}") from e
         elif step.kind == "member":
-            _etcdctl("member", "remove", str(step.detail))
+            _remove_member(str(step.detail))
             self._wait_for_members()
         elif step.kind == "node":
             self._api.delete(f"/api/v1/nodes/{step.target}")
