@@ -19,6 +19,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api 
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset import cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._reset.cluster import Object, RemovalError, Step
 
+OWN_ETCD = ("127.0.0.1",)
 HEALTH_SECONDS = 60
 
 
@@ -49,7 +50,7 @@ def observe() -> Object:
 
 
 def members() -> list[Object]:
-    found = rollout.etcd_members(["127.0.0.1"])
+    found = rollout.etcd_members(OWN_ETCD)
     if not found:
         raise RemovalError("the etcd member of this control plane does not tell who the others are (crictl logs etcd)")
     return found
@@ -154,10 +155,11 @@ class Removal:
         """One member leaves at a time: the next one only when those that stay agree again."""
         deadline = time.monotonic() + HEALTH_SECONDS
         while True:
-            found = [member for member in members() if not member["learner"]]
+            # None answers while they elect a new leader.
+            found = [member for member in rollout.etcd_members(OWN_ETCD) if not member["learner"]]
             healthy = sum(member["healthy"] for member in found)
             needed = len(found) // 2 + 1
-            if healthy >= needed:
+            if found and healthy >= needed:
                 return
             if time.monotonic() > deadline:
                 raise RemovalError(
