@@ -199,6 +199,8 @@ NAMES = frozenset(
 
 def check_conflicts(defaults: Values, of_hosts: t.Mapping[str, Values], around: Surroundings) -> list[Finding]:
     """Each set of values that some hosts have, over the defaults of the roles. A set that nobody changed is right."""
+    # In the playbooks the cluster's network takes the place of this default; only one that somebody gave can be wrong.
+    defaults = {name: value for name, value in defaults.items() if name != "network_pod_cidr"}
     by_values: dict[str, tuple[dict[str, t.Any], list[str]]] = {}
     for host, values in of_hosts.items():
         own = {name: value for name, value in values.items() if name in NAMES}

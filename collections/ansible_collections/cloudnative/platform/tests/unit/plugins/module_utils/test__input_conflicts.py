@@ -21,7 +21,7 @@ DEFAULTS = {
     "lab_subnet": "10.99.0.0/24",
     "network_calico_block_size": 26,
     "network_plugin": "calico",
-    "network_pod_cidr": None,
+    "network_pod_cidr": "10.244.0.0/16",
     "registry_ca_key_pem": "",
     "registry_ca_pem": "",
     "registry_certificate_days": 365,
@@ -55,6 +55,7 @@ HOSTS = ("c1", "w1")
             ["registry_ca_key_pem: is given without registry_ca_pem; they belong together, give both or none"],
         ),
         ({"network_pod_cidr": "10.244.0.0/16"}, []),
+        ({"kubernetes_pod_cidr": "10.100.0.0/16"}, []),
         (
             {"network_pod_cidr": "10.1.0.0/16"},
             [
