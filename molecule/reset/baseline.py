@@ -31,13 +31,10 @@ NOISE = (
     ),
 )
 SYSCTLS = (
-    "fs/inotify/max_user_instances",
-    "fs/inotify/max_user_watches",
-    "kernel/panic",
-    "kernel/panic_on_oops",
-    "net/ipv4/ip_forward",
-    "net/netfilter/nf_conntrack_max",
-    "vm/overcommit_memory",
+    *("fs/inotify/max_user_instances", "fs/inotify/max_user_watches", "kernel/panic*", "kernel/keys/*"),
+    *("net/ipv4/ip_forward", "net/ipv4/conf/*/*", "net/ipv6/conf/*/forwarding", "net/ipv6/conf/*/disable_ipv6"),
+    *("net/bridge/*", "net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_tcp_*"),
+    *("vm/overcommit_memory", "vm/panic_on_oom"),
 )
 PASSING = (
     "session-",
@@ -122,10 +119,9 @@ def kernel():
         shared = "shared" if any(field.startswith("shared:") for field in fields) else "private"
         if not fields[4].startswith(("/proc/", "/run/user", "/run/credentials")):
             yield f"mount {fields[4]} {line.split(' - ')[1].split()[0]} {shared}"
-    for key in SYSCTLS:
-        path = pathlib.Path("/proc/sys", key)
-        if path.exists():
-            yield f"sysctl {key} {path.read_text().split()}"
+    for path in sorted(path for pattern in SYSCTLS for path in pathlib.Path("/proc/sys").glob(pattern)):
+        if path.is_file() and path.stat().st_mode & 0o400:
+            yield f"sysctl {path} {path.read_text().split()}"
     for top in ("/sys/fs/cgroup", *glob.glob("/sys/fs/cgroup/*")):
         for path in (*glob.glob(f"{top}/*.slice"), *glob.glob(f"{top}/system.slice/*.service")):
             if not os.path.basename(path).startswith(("user", *PASSING)):

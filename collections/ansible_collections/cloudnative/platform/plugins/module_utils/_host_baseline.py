@@ -16,6 +16,26 @@ from dataclasses import dataclass, field
 BASELINE_FILE = "/var/lib/cloudnative/host-baseline.json"
 
 
+# Parameters that the kubelet, kube-proxy and network plugins set by themselves. What they were is noted with the first
+# change that is made to a host, and given back only with everything else.
+CHANGED_BY_OTHERS = (
+    "kernel.keys.root_maxbytes",
+    "kernel.keys.root_maxkeys",
+    "kernel.panic",
+    "kernel.panic_on_oops",
+    "net.ipv4.conf.all.route_localnet",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.all.forwarding",
+    "net.netfilter.nf_conntrack_max",
+    "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
+    "net.netfilter.nf_conntrack_tcp_timeout_established",
+    "vm.overcommit_memory",
+    "vm.panic_on_oom",
+)
+
+
 class BaselineError(Exception):
     """The record can't be read; the message says what to do."""
 
@@ -25,6 +45,7 @@ class Baseline:
     """Only what was changed is in it. A value is noted once and stays until it is given back."""
 
     sysctls: t.Mapping[str, str] = field(default_factory=dict)
+    others: t.Mapping[str, str] = field(default_factory=dict)  # of CHANGED_BY_OTHERS
     hostname: str | None = None
     hostname_file: str | None = None  # its text; None where there was no file
     swaps: tuple[str, ...] = ()

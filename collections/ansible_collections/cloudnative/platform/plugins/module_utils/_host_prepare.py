@@ -13,7 +13,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import BASELINE_FILE, Baseline
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import (
+    BASELINE_FILE,
+    CHANGED_BY_OTHERS,
+    Baseline,
+)
 
 MODULES_FILE = "/etc/modules-load.d/cloudnative.conf"
 SYSCTL_FILE = "/etc/sysctl.d/90-cloudnative.conf"
@@ -151,6 +155,10 @@ def plan(wishes: Wishes, state: HostState) -> Plan:
 def _plan_baseline(wishes: Wishes, state: HostState, result: Plan) -> None:
     """Before anything changes, note what was there; when something was given back, forget it."""
     kept = noted(result.steps, state)
+    first = state.baseline == Baseline() and state.files.get(SYSCTL_FILE) is None
+    if first and result.steps:
+        current = {key: state.sysctls.get(key) for key in CHANGED_BY_OTHERS}
+        kept = replace(kept, others={key: value for key, value in current.items() if value is not None})
     if kept != state.baseline:
         text = f"note in {BASELINE_FILE} what is there before it changes"
         result.steps.insert(0, Step("baseline", BASELINE_FILE, text, kept.render()))
@@ -254,12 +262,16 @@ def _plan_sysctls(wishes: Wishes, state: HostState, result: Plan) -> None:
     result.warnings.extend(overridden_at_boot(wishes.sysctls, state.files))
 
 
-def give_back_sysctls(state: HostState, wanted: t.Container[str] = ()) -> list[Step]:
-    """Pure: parameters that were changed and are not wanted any more get the value that they had."""
+def give_back_sysctls(state: HostState, wanted: t.Container[str] | None = None) -> list[Step]:
+    """Pure: parameters that were changed and are not wanted any more get the value that they had.
+
+    Without `wanted` nothing is wanted any more, and what others changed is given back, too.
+    """
     steps = []
-    for key, before in sorted(state.baseline.sysctls.items()):
+    changed = {**state.baseline.others, **state.baseline.sysctls} if wanted is None else state.baseline.sysctls
+    for key, before in sorted(changed.items()):
         current = state.sysctls.get(key)
-        if key not in wanted and current is not None and not same_value(current, before):
+        if key not in (wanted or ()) and current is not None and not same_value(current, before):
             steps.append(Step("sysctl", key, f"set {key} = {before}, as it was before (it is {current})", before))
     return steps
 
@@ -350,51 +362,3 @@ def _plan_rshared(state: HostState, result: Plan) -> None:
         result.steps.append(Step("enable-rshared", RSHARED_UNIT, f"enable {RSHARED_UNIT}"))
     if not state.root_shared:
         result.steps.append(Step("rshared", "/", "let mounts below / propagate to containers (mount --make-rshared /)"))
-
-
-@dataclass(frozen=True)
-class Requirements:
-    min_memory_mb: int = 0
-    min_disk_mb: int = 0
-    disk_path: str = "/var"
-    supported_os: tuple[str, ...] = ()
-    time_synchronised: bool = False
-
-
-def judge(required: Requirements, facts: t.Mapping[str, t.Any], free_disk_mb: int) -> list[str]:
-    """Pure: why this host can't be part of the platform."""
-    problems = []
-    if not facts["root"]:
-        problems.append("the connection is not root; set ansible_become: true or connect as root")
-    if facts["architecture"] not in ("amd64", "arm64"):
-        problems.append(f"architecture {facts['architecture']} is not supported; amd64 and arm64 are")
-    if required.supported_os and not _os_supported(required.supported_os, facts):
-        problems.append(
-            f"operating system {facts['os_id']} {facts['os_version']} is not supported; "
-            f"supported are {', '.join(required.supported_os)} (host_supported_os)"
-        )
-    if facts["memory_mb"] < required.min_memory_mb:
-        problems.append(
-            f"it has {facts['memory_mb']} MiB of memory, {required.min_memory_mb} are needed; "
-            "give it more, or lower host_min_memory_mb"
-        )
-    if free_disk_mb < required.min_disk_mb:
-        problems.append(
-            f"{required.disk_path} has {free_disk_mb} MiB free, {required.min_disk_mb} are needed; "
-            "make room, or lower host_min_disk_mb"
-        )
-    if required.time_synchronised and facts["time_synchronised"] is False:
-        problems.append(
-            "its clock is not synchronised; install and start chrony or systemd-timesyncd, "
-            "or accept it with host_time_synchronised: false"
-        )
-    return problems
-
-
-def _os_supported(supported: t.Iterable[str], facts: t.Mapping[str, t.Any]) -> bool:
-    """An entry is an ID of os-release, alone or with the start of a version: `debian`, `debian 12`, `rhel 9`."""
-    for entry in supported:
-        name, _space, version = entry.partition(" ")
-        if name == facts["os_id"] and (not version or f"{facts['os_version']}.".startswith(f"{version}.")):
-            return True
-    return False

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import (
     BASELINE_FILE,
+    CHANGED_BY_OTHERS,
     Baseline,
     parse,
 )
@@ -115,7 +116,7 @@ class Host:
     def observe(self, wishes: Wishes) -> HostState:
         files = {path: _text_or_none(path) for path in _files_of_interest()}
         self._baseline = parse(files[BASELINE_FILE])
-        keys = {*(wishes.sysctls or ()), *self._baseline.sysctls, *keys_of(files[SYSCTL_FILE])}
+        keys = {*(wishes.sysctls or ()), *self._baseline.sysctls, *keys_of(files[SYSCTL_FILE]), *CHANGED_BY_OTHERS}
         sysctls = {key: _sysctl(key) for key in sorted(keys)}
         self._unborn = {key for key, value in sysctls.items() if value is None}
         names = (*wishes.modules, *wishes.optional_modules)

@@ -250,14 +250,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import BaselineError
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_facts import gather
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import HostFileError
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_fitness import Requirements, judge
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import HostLockError, lock_for
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     HostState,
     Plan,
-    Requirements,
     Step,
     Wishes,
-    judge,
     plan,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare_io import (

@@ -12,6 +12,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_baselin
     BaselineError,
     parse,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_fitness import Requirements, judge
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare import (
     FSTAB_FILE,
     FSTAB_MARK,
@@ -24,9 +25,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     SYSCTL_FILE,
     HostState,
     ModuleState,
-    Requirements,
     Wishes,
-    judge,
     overridden_at_boot,
     plan,
     sysctl_path,
@@ -187,7 +186,7 @@ FORWARD, PANIC = "net.ipv4.ip_forward", "kernel.panic"
         pytest.param(
             {FORWARD: "1"}, {FORWARD: "0"}, {}, [NOTE, f"set {FORWARD} = 1 (it is 0)"], {FORWARD: "0"}, id="1st"
         ),
-        pytest.param({FORWARD: "1"}, {FORWARD: "1"}, {}, [], None, id="it was so before, nothing to note"),
+        pytest.param({FORWARD: "1"}, {FORWARD: "1"}, {}, [NOTE], {}, id="it was so before"),
         pytest.param(
             {FORWARD: "1"},
             {FORWARD: "5"},
@@ -223,6 +222,8 @@ def test_what_sysctls_were_before_is_noted_and_given_back(sysctls, values, befor
     assert [step.text for step in planned if step.target != SYSCTL_FILE] == steps
     notes = [parse(step.value) for step in planned if step.kind == "baseline"]
     assert (notes[-1].sysctls if notes else None) == kept
+    # With the first change to a host, and never again.
+    assert (notes[-1].others if notes else {}) == (values if notes and not before else {})
     if NOTE in steps:
         # Before anything changes, and with what an earlier run noted still in it.
         assert planned[0].kind == "baseline"
@@ -257,7 +258,7 @@ def test_everything_that_changes_is_noted_once():
     )
     wishes = Wishes(hostname="new", swap_enabled=False, mounts_shared=True, sysctls={FORWARD: "1"})
     first = plan(wishes, state).steps[0]
-    noted = Baseline({FORWARD: "0"}, "old", "old\n", ("/dev/sda2",), False)
+    noted = Baseline({FORWARD: "0"}, {FORWARD: "0"}, "old", "old\n", ("/dev/sda2",), False)
     assert (first.kind, parse(first.value)) == ("baseline", noted)
     again = HostState(**{**state.__dict__, "baseline": noted})
     assert "baseline" not in [step.kind for step in plan(wishes, again).steps]

@@ -43,6 +43,14 @@ HOSTS = "127.0.0.1 localhost\n"
             id="only what differs",
         ),
         pytest.param(
+            HostState(
+                sysctls={"a.b": "1", "c.d": "3"},
+                baseline=Baseline(sysctls={"a.b": "0"}, others={"a.b": "9", "c.d": "2"}),
+            ),
+            ["set a.b = 0, as it was before (it is 1)", "set c.d = 2, as it was before (it is 3)"],
+            id="what others changed; what we changed ourselves is known better",
+        ),
+        pytest.param(
             HostState(swaps=("/dev/a",), baseline=Baseline(swaps=("/dev/a", "/dev/b"))),
             ["turn on swap on /dev/b, as it was before"],
             id="swap",
