@@ -157,6 +157,7 @@ RULES_BY_NAME: dict[str, Form] = {
     "host_kernel_modules_optional[]": MODULE,
     "host_min_disk_mb": between(0, 10**8, "MiB"),
     "host_min_memory_mb": between(0, 10**8, "MiB"),
+    "host_min_path_mtu": between(576, 9216, "bytes; 0 asks for no more than the interface has", also=(0,)),
     "host_packages[]": PACKAGE,
     "host_supported_os[]": SYSTEM,
     "host_sysctls": SYSCTLS,
