@@ -28,7 +28,7 @@ print(json.dumps([[base64.b64decode(data[key]).decode() for key in ("description
 LEFTOVERS = (
     "find / -xdev -name '.*.cloudnative-new' 2>/dev/null; "
     "find /var/lib/containerd /var/lib/registry /var/lib/kubelet /run/cloudnative -xdev "
-    r"\( -name '.*.cloudnative-new' -o -name 'kubeadm-*.yaml' \) 2>/dev/null"
+    r"\( -name '.*.cloudnative-new' -o -name 'kubeadm-*.yaml' \) 2>/dev/null; true"
 )
 
 
