@@ -154,7 +154,7 @@ def plan(wishes: Wishes, state: HostState) -> Plan:
 
 def _plan_baseline(wishes: Wishes, state: HostState, result: Plan) -> None:
     """Before anything changes, note what was there; when something was given back, forget it."""
-    kept = noted(result.steps, state)
+    kept = noted(wishes, result.steps, state)
     first = state.baseline == Baseline() and state.files.get(SYSCTL_FILE) is None
     if first and result.steps:
         current = {key: state.sysctls.get(key) for key in CHANGED_BY_OTHERS}
@@ -168,14 +168,17 @@ def _plan_baseline(wishes: Wishes, state: HostState, result: Plan) -> None:
         result.steps.append(Step("baseline", BASELINE_FILE, text, kept.without_sysctls(given_back).render()))
 
 
-def noted(steps: t.Iterable[Step], state: HostState) -> Baseline:
-    """Pure: the record with what these steps are about to change."""
-    baseline = state.baseline
+def noted(wishes: Wishes, steps: t.Iterable[Step], state: HostState) -> Baseline:
+    """Pure: the record with what is about to become ours.
+
+    A parameter is noted when it is set for the first time, also where it has the right value already: what somebody
+    makes of it later is drift, not what the host had.
+    """
+    ours = keys_of(state.files.get(SYSCTL_FILE))
+    found = {key: state.sysctls.get(key) for key in wishes.sysctls or {} if key not in ours}
+    baseline = state.baseline.with_sysctls({key: value for key, value in found.items() if value is not None})
     for step in steps:
-        current = state.sysctls.get(step.target)
-        if step.kind == "sysctl" and current is not None:
-            baseline = baseline.with_sysctls({step.target: current})
-        elif (step.kind == "hostname" or step.target == HOSTNAME_FILE) and baseline.hostname is None:
+        if (step.kind == "hostname" or step.target == HOSTNAME_FILE) and baseline.hostname is None:
             baseline = replace(baseline, hostname=state.hostname, hostname_file=state.files.get(HOSTNAME_FILE))
         elif step.kind == "swapoff" and not baseline.swaps:
             baseline = replace(baseline, swaps=state.swaps)

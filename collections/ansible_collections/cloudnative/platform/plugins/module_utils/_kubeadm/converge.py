@@ -51,7 +51,8 @@ class Node:
 
     def observe(self) -> dict[str, t.Any]:
         """Read the state of the node and, where it runs already, what differs from its settings."""
-        observed = node.observe_settled(self.own)
+        # Nothing that check mode could wait for is on its way.
+        observed = node.observe(self.own) if self.module.check_mode else node.observe_settled(self.own)
         if self.stored is not None and observed["phase"] in ("member", "unready"):
             self._compare()
             if observed["phase"] == "member" and self.own["role"] == "control_plane":
@@ -76,13 +77,13 @@ class Node:
     # -- plan --
 
     def plan(self, observed: dict[str, t.Any]) -> str:
-        """Return the step this node needs: ``none``, ``start``, ``reconcile``, ``initialise`` or ``join``."""
+        """Return the step this node needs: ``none``, ``wait``, ``start``, ``reconcile``, ``initialise`` or ``join``."""
         if observed["phase"] in ("member", "unready") and (self.changes or self.cluster_changes()):
             return "reconcile"
         if observed["phase"] == "member":
             return "none"
         if observed["phase"] == "unready":
-            return "start"
+            return "wait" if observed["kubelet_active"] else "start"
         return "initialise" if self.params["initialise"] else "join"
 
     def cluster_changes(self) -> list[reconcile.Change]:
@@ -93,6 +94,7 @@ class Node:
         """Return what a step does, in words."""
         words = {
             "none": [],
+            "wait": [],
             "start": [f"start the kubelet of {self.own['name']}"],
             "reconcile": [change.text for change in (*self.changes, *self.cluster_changes())],
             "initialise": [f"initialise cluster {self.cluster.get('name')} on {self.own['name']}"],
@@ -120,7 +122,7 @@ class Node:
         steps = {"initialise": self.initialise, "join": self.join, "reconcile": self.reconcile}
         if step == "start":
             node.start_kubelet()
-        else:
+        elif step in steps:
             steps[step](observed)
         after = node.wait_for_member(self.own, self.timeout)
         if step == "initialise" and self.stored is not None:
@@ -204,7 +206,7 @@ class Node:
         if step == "reconcile":
             diff = reconcile.diff(self.changes, self.found)
             diff += t.cast(Stored, self.stored).diff(self.cluster_changes())
-        elif before["phase"] != after["phase"]:
+        elif actions and before["phase"] != after["phase"]:
             header = f"node {self.own['name']}"
             phases = {"before": f"phase: {before['phase']}\n", "after": f"phase: {after['phase']}\n"}
             diff = [{"before_header": header, "after_header": header, **phases}]

@@ -184,6 +184,7 @@ def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
         "kubelet_active": kubelet_active(),
         "api_ready": False,
         "api_reason": "",
+        "asked": True,
         "node": None,
         "addons": False,
     }
@@ -200,8 +201,11 @@ def observe(node: dict[str, t.Any]) -> dict[str, t.Any]:
             if administrator and observed["api_ready"]:
                 observed["addons"] = _addons_present(api)
             api.close()
-        except (ApiError, OSError, ssl.SSLError) as error:
-            # A node that is still on its way has no certificate yet, or nobody who knows it.
+        except FileNotFoundError as error:
+            # A kubelet that is still on its way has no certificate yet.
+            observed["api_reason"] = str(error)
+        except (ApiError, OSError) as error:
+            observed["asked"] = False
             observed["api_reason"] = observed["api_reason"] or str(error)
     observed["phase"] = state.classify(observed, node["role"])
     return observed

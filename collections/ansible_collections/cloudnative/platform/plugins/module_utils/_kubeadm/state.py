@@ -38,11 +38,13 @@ def classify(observed: dict[str, t.Any], role: str) -> str:
 
     * ``absent``: nothing of kubeadm is there;
     * ``partial``: an earlier run stopped half way;
-    * ``unready``: everything is in place but the node's own API server or kubelet does not answer;
+    * ``unready``: everything is in place but the node's own API server or kubelet does not answer, or the API cannot be
+      asked for the node;
     * ``member``: the node is part of the cluster, and healthy.
 
     *observed* has the keys ``files`` (names of what exists under /etc/kubernetes), ``kubelet_active``,
-    ``api_ready`` (control planes), ``node`` (None, or the Node object's ``labels`` and ``ready``) and ``addons``
+    ``api_ready`` (control planes), ``asked`` (whether the API answered about the node), ``node`` (None, or the Node
+    object's ``labels`` and ``ready``) and ``addons``
     (control planes: what the last phase of ``kubeadm init`` leaves in the cluster is there).
     """
     files = set(observed["files"])
@@ -54,7 +56,7 @@ def classify(observed: dict[str, t.Any], role: str) -> str:
         return "absent"
     if not wanted <= files:
         return "partial"
-    if not observed["kubelet_active"]:
+    if not observed["kubelet_active"] or not observed["asked"]:
         return "unready"
     if role == "worker":
         return "member" if observed["node"] else "partial"

@@ -140,7 +140,7 @@ KEPT = HEADER + "net.ipv4.ip_forward = 1\n"
             {"net.ipv4.ip_forward": "1"},
             {"net.ipv4.ip_forward": "1"},
             {SYSCTL_FILE: HEADER},
-            [f"change {SYSCTL_FILE}"],
+            [NOTE, f"change {SYSCTL_FILE}"],
             [],
             id="set by hand",
         ),
@@ -186,7 +186,7 @@ FORWARD, PANIC = "net.ipv4.ip_forward", "kernel.panic"
         pytest.param(
             {FORWARD: "1"}, {FORWARD: "0"}, {}, [NOTE, f"set {FORWARD} = 1 (it is 0)"], {FORWARD: "0"}, id="1st"
         ),
-        pytest.param({FORWARD: "1"}, {FORWARD: "1"}, {}, [NOTE], {}, id="it was so before"),
+        pytest.param({FORWARD: "1"}, {FORWARD: "1"}, {}, [NOTE], {FORWARD: "1"}, id="it was so before"),
         pytest.param(
             {FORWARD: "1"},
             {FORWARD: "5"},
@@ -236,7 +236,7 @@ def test_what_sysctls_were_before_is_noted_and_given_back(sysctls, values, befor
         ({}, KEPT, [f"remove {SYSCTL_FILE}"]),
         ({}, None, []),
         (None, KEPT, []),
-        ({PANIC: "10"}, KEPT, [f"change {SYSCTL_FILE}"]),
+        ({PANIC: "10"}, KEPT, [NOTE, f"change {SYSCTL_FILE}"]),
     ],
 )
 def test_sysctl_that_is_taken_out_leaves_the_file(sysctls, file, steps):
@@ -246,6 +246,11 @@ def test_sysctl_that_is_taken_out_leaves_the_file(sysctls, file, steps):
     # Nobody knows what it was: an older release set it.
     assert len(result.warnings) == (1 if steps else 0)
     assert all("what it was before is not known" in warning for warning in result.warnings)
+
+
+def test_drift_of_what_was_right_at_first_is_not_noted():
+    state = HostState(sysctls={FORWARD: "0"}, files={SYSCTL_FILE: HEADER + f"{FORWARD} = 1\n"})
+    assert [step.text for step in plan(Wishes(sysctls={FORWARD: "1"}), state).steps] == [f"set {FORWARD} = 1 (it is 0)"]
 
 
 def test_everything_that_changes_is_noted_once():

@@ -23,6 +23,7 @@ def observed(**changes):
         "files": CONTROL_PLANE_FILES,
         "kubelet_active": True,
         "api_ready": True,
+        "asked": True,
         "node": {"labels": LABELS, "ready": True},
         "addons": True,
     }
@@ -43,6 +44,9 @@ def observed(**changes):
         ("control_plane", {"addons": False}, "partial"),
         ("worker", {"files": ["kubelet.conf", "pki/ca.crt"]}, "member"),
         ("worker", {"files": ["kubelet.conf", "pki/ca.crt"], "node": None}, "partial"),
+        # nobody said that the node is not there
+        ("worker", {"files": ["kubelet.conf", "pki/ca.crt"], "node": None, "asked": False}, "unready"),
+        ("control_plane", {"node": None, "asked": False}, "unready"),
         ("worker", {"files": ["kubelet.conf", "pki/ca.crt"], "kubelet_active": False}, "unready"),
         ("worker", {"files": ["bootstrap-kubelet.conf", "pki/ca.crt"]}, "partial"),
         ("worker", {"files": []}, "absent"),
