@@ -49,6 +49,7 @@ class Registry:
     def __init__(self):
         self.offset = 0.0
         self.date = True
+        self.delay = 0.0
         self.bytes_per_second = 0
         self.stall_after = 0
         self.requests = []
@@ -67,6 +68,7 @@ class Registry:
 
             def do_GET(self):
                 registry.requests.append((self.path, self.headers.get("Range")))
+                time.sleep(registry.delay)
                 if not self.headers.get("Authorization"):
                     self.answer(401, b"{}")
                 elif "/manifests/" in self.path:
@@ -116,11 +118,19 @@ def test_clock(registry, offset):
     registry.offset = offset
     start = time.monotonic()
     found = measure_clock(registry.endpoint, None)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 4
     assert abs(found["skew_ms"] + offset * 1000) <= found["uncertainty_ms"] + 5
     assert found["uncertainty_ms"] < 100
     assert found["host"] == "127.0.0.1"
-    assert len(registry.requests) < 70
+    assert len(registry.requests) < 150
+
+
+def test_clock_of_a_slow_registry_is_read_for_more_than_one_second(registry):
+    registry.delay = 0.15
+    found = measure_clock(registry.endpoint, None)
+    assert found["samples"] > 8
+    assert abs(found["skew_ms"]) <= found["uncertainty_ms"] + 5
+    assert found["uncertainty_ms"] < 160
 
 
 def test_clock_of_a_registry_that_sends_no_date(registry):
