@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
+import yaml
 
 import bench_figures
 import bench_floor
@@ -248,6 +249,60 @@ def test_floor_downloads_what_our_installation_downloads():
 def test_floor_steps_are_differences():
     output = "noise\nfloor: 19.8 hosts prepared\nfloor: 30.1 first control plane initialised\n"
     assert bench_floor.steps(output) == {"hosts prepared": 19.8, "first control plane initialised": 10.3}
+
+
+def test_floor_script_gives_kubeadm_what_it_wants(tmp_path):
+    """The whole script against an ssh that keeps what it was told and given."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "files/host").mkdir(parents=True)
+    ssh = tmp_path / "bin/ssh"
+    ssh.write_text(
+        '#!/bin/bash\n[ "$3" != -O ] || exit 0\nmkdir -p "$KEPT/$3"\n'
+        'case $4 in\n  *"kubeadm "*) cat >"$KEPT/$3/kubeadm.yaml" ;;\n'
+        "  *openssl*) echo 0a1b ;;\n  *) cat >/dev/null ;;\nesac\n"
+        'echo "$4" >>"$KEPT/$3/commands"\n'
+    )
+    ssh.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "KEPT": str(tmp_path),
+        "FILES": str(tmp_path / "files"),
+        "CONTROL_PLANES": "cp1=10.0.0.1 cp2=10.0.0.2",
+        "WORKERS": "w1=10.0.0.3",
+        "KUBERNETES_VERSION": "v1.36.4",
+        "COREDNS_TAG": "v1.14.7",
+        "API_NAME": "api.floor.internal",
+    }
+    script = str(SCRIPTS / "bench_floor.sh")
+    done = subprocess.run(
+        [script], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(bench_floor.steps(done.stdout)) == [
+        "hosts prepared",
+        "first control plane initialised",
+        "Calico applied",
+        "all joined",
+        "nodes Ready",
+        "Calico and CoreDNS available",
+    ]
+    given = {
+        name: list(yaml.safe_load_all((tmp_path / address / "kubeadm.yaml").read_text()))
+        for name, address in (("cp1", "10.0.0.1"), ("cp2", "10.0.0.2"), ("w1", "10.0.0.3"))
+    }
+    init = {document["kind"]: document for document in given["cp1"]}
+    assert init["ClusterConfiguration"]["kubernetesVersion"] == "v1.36.4"
+    assert init["InitConfiguration"]["nodeRegistration"]["name"] == "cp1"
+    assert init["KubeProxyConfiguration"]["mode"] == "nftables"
+    (second,), (worker,) = given["cp2"], given["w1"]
+    token = init["InitConfiguration"]["bootstrapTokens"][0]["token"]
+    for document in (second, worker):
+        discovery = document["discovery"]["bootstrapToken"]
+        assert (discovery["token"], discovery["caCertHashes"]) == (token, ["sha256:0a1b"])
+    assert second["controlPlane"]["localAPIEndpoint"]["advertiseAddress"] == "10.0.0.2"
+    assert "controlPlane" not in worker
+    assert token not in done.stdout + (tmp_path / "10.0.0.3/commands").read_text()
 
 
 @pytest.mark.parametrize("script", ["bench_floor.sh", "bench_floor_host.sh", "bench_ssh.sh"])
