@@ -47,7 +47,9 @@ def phases(tasks: list[Task], total_seconds: float) -> dict[str, float]:
     for task in tasks:
         networked = networked or task.role == "network"
         phase = PLAY_PHASES.get(task.pattern)
-        if phase is None and not task.role:
+        if phase == "registry" and not task.role:
+            phase = "lock"
+        elif phase is None and not task.role:
             phase = "input"
         elif phase is None:
             phase = ROLE_PHASES.get(task.role, task.role)

@@ -33,6 +33,7 @@ def events(*lines: tuple) -> str:
 TIMES = events(
     ("task", 10.0, "localhost", "", "Judge inventory and variables"),
     ("result", 10.5, "localhost", False),
+    ("task", 10.9, "registry", "", "Take or renew the lock of the platform"),
     ("task", 11.0, "registry", "host", "Set kernel, names and mounts"),
     ("result", 12.0, "registry1", True),
     ("task", 13.0, "registry", "registry", "Run the registry"),
@@ -53,7 +54,8 @@ def test_phases_add_up_to_the_whole_run():
     phases = bench_times.phases(bench_times.read(TIMES), 21.5)
     assert phases == {
         "start": 1.5,
-        "input": 2.0,
+        "input": 1.9,
+        "lock": 0.1,
         "registry": 4.0,
         "hosts": 1.0,
         "containerd": 3.0,
