@@ -125,7 +125,7 @@ def report(
     *areas* name the variables that tasks registered: `role`, `area`, `result`, and where they hold `scope: cluster`
     (the task runs once for all hosts) and `secret` (its diff is not shown). *variables* are those of each host, of
     which `drift_notes` and `drift_cluster_notes` are read too: why a part of the run ended early. *notes* are more of
-    the latter, *ended* the hosts that Ansible itself took out of the run; where `drift_compared` is set, that was later.
+    the latter, *ended* the hosts that Ansible itself took out of the run; with `drift_compared`, when all was compared.
     """
     own = [area for area in areas if area.get("scope", "host") == "host"]
     shared = [area for area in areas if area.get("scope") == "cluster"]
