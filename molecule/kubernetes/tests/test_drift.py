@@ -32,6 +32,7 @@ CHANGES = {
         f"echo '# {MARK}' >> /etc/containerd/certs.d/docker.io/hosts.toml",
         f"echo '# {MARK}' >> /etc/kubernetes/api-proxy/haproxy.cfg",
         KUBECTL + """ patch configmap calico-config --type merge --patch '{"data": {"veth_mtu": "1400"}}'""",
+        f"{KUBECTL} label node worker1 example.com/pool-",
         f"{KUBECTL} patch deployment coredns --type merge --patch '{json.dumps(NO_SPREAD)}'",
     ],
     "worker1": [
@@ -73,6 +74,7 @@ EXPECTED = {
     },
     "cluster": {
         "would update ConfigMap kube-system/calico-config": "-  veth_mtu: '1400'",
+        "would update Node worker1": "+    example.com/pool: small",
         "would update Deployment kube-system/coredns": "+        cloudnative.platform/spread: over 2 nodes",
     },
 }

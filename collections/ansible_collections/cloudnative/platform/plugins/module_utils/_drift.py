@@ -125,7 +125,7 @@ def report(
     *areas* name the variables that tasks registered: `role`, `area`, `result`, and where they hold `scope: cluster`
     (the task runs once for all hosts) and `secret` (its diff is not shown). *variables* are those of each host, of
     which `drift_notes` and `drift_cluster_notes` are read too: why a part of the run ended early. *notes* are more of
-    the latter, *ended* the hosts that Ansible itself took out of the run.
+    the latter, *ended* the hosts that Ansible itself took out of the run; with `drift_compared`, when all was compared.
     """
     own = [area for area in areas if area.get("scope", "host") == "host"]
     shared = [area for area in areas if area.get("scope") == "cluster"]
@@ -139,7 +139,8 @@ def report(
         results = [(area, result) for area, result in results if not result.get("skipped")]
         judged = [judge(area, result, explain) for area, result in results]
         lost = any(result.get("unreachable") for _area, result in results)
-        found.append(_host(host, judged, variables[host], lost, host in ended, cluster["errors"]))
+        early = host in ended and "drift_compared" not in variables[host]
+        found.append(_host(host, judged, variables[host], lost, early, cluster["errors"]))
     drift = [entry for one in (*found, cluster) for entry in one["drift"]]
     errors = [error for one in (*found, cluster) for error in one["errors"]]
     return {

@@ -138,9 +138,10 @@ def test_a_failure_of_the_cluster_is_no_error_of_the_host_that_saw_it():
 
 
 def test_hosts_that_ansible_took_out_are_not_called_compared():
-    variables = {"a": {"host": BROKEN}, "b": {"host": UNCHANGED}, "c": {"host": EDITED}}
-    report = _drift.report(AREAS, list(variables), variables, "", {}, ended=["a", "b"])
-    assert [host["status"] for host in report["hosts"]] == ["error", "error", "drift"]
+    later = {"host": UNCHANGED, "drift_compared": True}
+    variables = {"a": {"host": BROKEN}, "b": {"host": UNCHANGED}, "c": {"host": EDITED}, "d": later}
+    report = _drift.report(AREAS, list(variables), variables, "", {}, ended=["a", "b", "d"])
+    assert [host["status"] for host in report["hosts"]] == ["error", "error", "drift", "none"]
     assert report["hosts"][1]["errors"][0]["message"] == "it was not compared any further; see the other errors"
 
 
