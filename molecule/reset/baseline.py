@@ -13,7 +13,16 @@ import subprocess
 # What changes on a host whatever is done to it: kernel, logs, caches of the system, sessions, and Ansible's own.
 NOISE = (
     *("/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/root/.ansible", "/var/log/journal", "/run/log/journal"),
-    *("/run/systemd", "/run/user", "/run/utmp", "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/run/dbus"),
+    *(
+        "/run/systemd",
+        "/run/user",
+        "/run/utmp",
+        "/var/log/wtmp",
+        "/var/log/btmp",
+        "/var/log/lastlog",
+        "/run/dbus",
+        "/run/credentials",
+    ),
     *("/var/lib/systemd/random-seed", "/var/lib/systemd/linger", "/var/lib/dbus", "/run/sshd", "/run/sshd.pid"),
     *("/var/lib/systemd/timers/stamp-apt-daily.timer", "/var/lib/systemd/timers/stamp-apt-daily-upgrade.timer"),
     *("/var/lib/systemd/timers/stamp-dpkg-db-backup.timer", "/var/lib/systemd/timers/stamp-e2scrub_all.timer"),
@@ -81,8 +90,11 @@ def units():
             yield f"unit-file {name} {state}"
     for line in run("systemctl", "list-units", "--all", "--no-legend", "--plain"):
         name, load, active, sub = line.split()[:4]
-        # Mounts and devices are asked for below; a service that has run to its end is loaded or not as it happens.
-        if name.endswith((".mount", ".device")) or name.startswith(PASSING) or (active, sub) == ("inactive", "dead"):
+        # Mounts are asked for below; a target that was reached once stays reached; a service that has run to its end is
+        # loaded or not as it happens.
+        if name.endswith((".mount", ".device", ".target")) or name.startswith(PASSING):
+            continue
+        if (active, sub) == ("inactive", "dead"):
             continue
         yield f"unit {name} {load} {active} {sub}"
 
@@ -90,12 +102,16 @@ def units():
 def network():
     for link in json.loads("".join(run("ip", "-json", "address", "show")) or "[]"):
         # The state of an address, and the number of an interface, are of no interest.
-        addresses = sorted(f"{item['local']}/{item['prefixlen']}" for item in link["addr_info"])
+        # Link-local ones are made of the hardware address, which a container gets anew when it is started.
+        addresses = sorted(
+            f"{item['local']}/{item['prefixlen']}" for item in link["addr_info"] if item["scope"] != "link"
+        )
         yield f"interface {link['ifname']} mtu {link['mtu']} {' '.join(addresses)}"
     for version in ("-4", "-6"):
         for route in json.loads("".join(run("ip", version, "-json", "route", "show", "table", "all")) or "[]"):
             shown = [str(route.get(key, "")) for key in ("type", "dst", "gateway", "dev", "table")]
-            yield f"route {version} {' '.join(shown)}"
+            if not shown[1].startswith("fe80:"):
+                yield f"route {version} {' '.join(shown)}"
         for rule in run("ip", version, "rule", "show"):
             yield f"rule {version} {rule}"
     for name in sorted(glob.glob("/run/netns/*")):
@@ -142,7 +158,7 @@ def processes():
             name = pathlib.Path("/proc", entry, "comm").read_text().strip()
         except OSError:
             continue
-        if not name.startswith(("sshd", "python", "sh", "(sd-pam)", "systemd", "sftp-server", "agetty")):
+        if not name.startswith(("sshd", "python", "sh", "bash", "(sd-pam)", "systemd", "sftp-server", "agetty")):
             yield f"process {name}"
 
 

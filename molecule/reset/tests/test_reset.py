@@ -113,8 +113,8 @@ def test_check_mode_says_what_would_go():
     code, output = reset("reset_hosts=cp3", CONFIRM, options=("--check", "--diff"))
     assert code == 0
     for text in (
-        "- etcd member cp3",
-        "- node cp3",
+        "-etcd member cp3",
+        "-node cp3",
         "stop kubelet.service",
         "unmount /var/lib/kubelet/pods/",
         "remove user",

@@ -34,7 +34,7 @@ def reset_anchor(control_planes: list[str], hostvars: t.Mapping[str, t.Any], lea
     states = []
     for name in control_planes:
         result = hostvars[name].get(variable) or {"unreachable": True, "msg": "it was not asked"}
-        reached = not result.get("unreachable")
+        reached = "cluster" in result
         found = result.get("cluster") or {"present": False, "ready": False, "reason": ""}
         reason = found["reason"] if reached else f"it can't be reached ({str(result.get('msg', '')).strip()})"
         states.append({**found, "name": name, "leaving": name in leaving, "reached": reached, "reason": reason})

@@ -34,6 +34,8 @@ CHANGED_BY_OTHERS = (
     "vm.overcommit_memory",
     "vm.panic_on_oom",
 )
+# What network plugins mount where nothing is mounted yet.
+MOUNTED_BY_OTHERS = ("/sys/fs/bpf",)
 
 
 class BaselineError(Exception):
@@ -50,6 +52,7 @@ class Baseline:
     hostname_file: str | None = None  # its text; None where there was no file
     swaps: tuple[str, ...] = ()
     root_shared: bool | None = None
+    unmounted: tuple[str, ...] = ()  # of MOUNTED_BY_OTHERS
 
     def with_sysctls(self, values: t.Mapping[str, str]) -> Baseline:
         return dataclasses.replace(self, sysctls={**values, **self.sysctls})
@@ -67,7 +70,7 @@ def parse(text: str | None) -> Baseline:
         return Baseline()
     try:
         values = json.loads(text)
-        return Baseline(**{**values, "swaps": tuple(values["swaps"])})
+        return Baseline(**{**values, "swaps": tuple(values["swaps"]), "unmounted": tuple(values.get("unmounted", ()))})
     except (ValueError, TypeError, KeyError) as e:
         raise BaselineError(
             f"{BASELINE_FILE} is damaged ({e}): what this host had before can't be told. "

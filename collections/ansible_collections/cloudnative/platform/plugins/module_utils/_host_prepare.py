@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_baseline import (
     BASELINE_FILE,
     CHANGED_BY_OTHERS,
+    MOUNTED_BY_OTHERS,
     Baseline,
 )
 
@@ -104,13 +105,15 @@ class HostState:
     root_shared: bool = True
     files: t.Mapping[str, str | None] = field(default_factory=dict)  # text, None where there is no file
     rshared_enabled: bool = False
+    mounts: t.Collection[str] = MOUNTED_BY_OTHERS
     packages_interrupted: bool = False
     baseline: Baseline = field(default_factory=Baseline)
 
 
 @dataclass(frozen=True)
 class Step:
-    # packages, baseline, file, remove, hostname, module, sysctl, swapoff, swapon, rshared, rprivate, enable-rshared
+    # packages, baseline, file, remove, hostname, module, sysctl, swapoff, swapon, unmount, rshared, rprivate,
+    # enable-rshared
     kind: str
     target: str
     text: str
@@ -158,7 +161,11 @@ def _plan_baseline(wishes: Wishes, state: HostState, result: Plan) -> None:
     first = state.baseline == Baseline() and state.files.get(SYSCTL_FILE) is None
     if first and result.steps:
         current = {key: state.sysctls.get(key) for key in CHANGED_BY_OTHERS}
-        kept = replace(kept, others={key: value for key, value in current.items() if value is not None})
+        kept = replace(
+            kept,
+            others={key: value for key, value in current.items() if value is not None},
+            unmounted=tuple(path for path in MOUNTED_BY_OTHERS if path not in state.mounts),
+        )
     if kept != state.baseline:
         text = f"note in {BASELINE_FILE} what is there before it changes"
         result.steps.insert(0, Step("baseline", BASELINE_FILE, text, kept.render()))

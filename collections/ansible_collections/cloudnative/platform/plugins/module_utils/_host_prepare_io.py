@@ -45,6 +45,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._host_prepare
     keys_of,
     sysctl_path,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._reset.observed import parse_mounts
 from ansible_collections.cloudnative.platform.plugins.module_utils._systemd import ADMIN_UNIT_DIR, Systemd
 
 if t.TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Host:
             files=files,
             rshared_enabled=os.path.islink(f"{ADMIN_UNIT_DIR}/local-fs.target.wants/{RSHARED_UNIT}"),
             packages_interrupted=packages_interrupted(),
+            mounts=parse_mounts(read_text("/proc/self/mountinfo")),
             baseline=self._baseline,
         )
 
@@ -172,6 +174,8 @@ class Host:
             self._run(["swapon", step.target], step.text)
         elif step.kind == "rshared":
             self._run(["mount", "--make-rshared", "/"], step.text)
+        elif step.kind == "unmount":
+            self._run(["umount", step.target], step.text)
         elif step.kind == "rprivate":
             self._run(["mount", "--make-rprivate", "/"], step.text)
         elif step.kind == "enable-rshared":

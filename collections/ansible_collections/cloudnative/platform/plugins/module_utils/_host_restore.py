@@ -37,6 +37,9 @@ def plan_restore(state: HostState) -> Plan:
     if state.baseline.root_shared is False and state.root_shared:
         text = "let mounts below / stay where they are (mount --make-rprivate /), as it was before"
         result.steps.append(Step("rprivate", "/", text))
+    for path in state.baseline.unmounted:
+        if path in state.mounts:
+            result.steps.append(Step("unmount", path, f"unmount {path}, which was not mounted before"))
     result.remove(BASELINE_FILE, state)
     return result
 

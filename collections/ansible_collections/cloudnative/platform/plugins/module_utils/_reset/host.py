@@ -152,6 +152,8 @@ class Host:
             trees.remove_tree(action.target)
         elif action.kind == "volume":
             trees.empty_volume(action.target)
+        elif action.kind == "plain":
+            trees.make_plain(action.target)
         elif action.kind == "directory":
             os.rmdir(action.target)
         elif action.kind == "user":

@@ -65,6 +65,7 @@ class Tree:
     kind: str = "absent"  # absent, file, directory, volume
     entries: tuple[str, ...] = ()
     real: str = ""  # where it really is, when it is a link
+    plain: bool = True  # owner and mode are those of a new file system
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def unit_files(asked: Asked, observed: Observed) -> list[str]:
 
 
 def _files(asked: Asked, observed: Observed) -> t.Iterator[Action]:
-    going: set[str] = set()
+    going: set[str] = set(observed.namespaces)
     files = unit_files(asked, observed)
     for path in (*files, *observed.stamps):
         going.add(path)
@@ -230,9 +231,13 @@ def _files(asked: Asked, observed: Observed) -> t.Iterator[Action]:
 def _empty_directories(paths: t.Iterable[str], observed: Observed, going: set[str]) -> t.Iterator[Action]:
     for path in paths:
         tree = observed.trees.get(path, Tree())
-        if tree.kind == "directory" and all(f"{path}/{entry}" in going for entry in tree.entries):
+        if not all(f"{path}/{entry}" in going for entry in tree.entries):
+            continue
+        if tree.kind == "directory":
             going.add(path)
             yield Action("directory", path, f"remove directory {path}, which is empty")
+        elif tree.kind == "volume" and not tree.plain:
+            yield Action("plain", path, f"give {path}, which is an empty mount or a link and stays, to root")
 
 
 def _users(observed: Observed) -> t.Iterator[Action]:

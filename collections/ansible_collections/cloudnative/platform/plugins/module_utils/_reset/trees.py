@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import read_text
@@ -21,6 +22,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._reset.plan i
 
 # What file systems keep in their topmost directory for themselves.
 OF_THE_FILE_SYSTEM = frozenset({"lost+found"})
+NEW_MODE = 0o755
 
 
 def mounts() -> list[str]:
@@ -38,7 +40,9 @@ def look(path: str, points: t.Collection[str]) -> Tree:
     if volume:
         names = [name for name in names if name not in OF_THE_FILE_SYSTEM]
     real = os.path.realpath(path) if os.path.islink(path) else ""
-    return Tree("volume" if volume else "directory", tuple(names), real)
+    info = os.stat(path)
+    plain = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (0, 0, NEW_MODE)
+    return Tree("volume" if volume else "directory", tuple(names), real, plain or not volume)
 
 
 def remove_tree(path: str) -> None:
@@ -48,13 +52,18 @@ def remove_tree(path: str) -> None:
 
 def empty_volume(path: str) -> None:
     """Empty a directory that stays, and open it as a new file system is."""
+    # Before what is in it goes: a run that is killed in between is repeated, an empty volume is not looked at again.
+    make_plain(path)
+    _empty(os.path.realpath(path), OF_THE_FILE_SYSTEM)
+
+
+def make_plain(path: str) -> None:
+    """Owner and mode of a new file system."""
     real = os.path.realpath(path)
     if real in SHARED_DIRECTORIES:
-        raise ResetError(f"{path} leads to {real}, which belongs to the whole host; nothing was deleted there")
-    # Before what is in it goes: a run that is killed in between is repeated, an empty volume is not looked at again.
+        raise ResetError(f"{path} leads to {real}, which belongs to the whole host; nothing was changed there")
     os.chown(real, 0, 0)
-    os.chmod(real, 0o755)
-    _empty(real, OF_THE_FILE_SYSTEM)
+    os.chmod(real, NEW_MODE)
 
 
 def _empty(path: str, keep: t.Collection[str]) -> None:

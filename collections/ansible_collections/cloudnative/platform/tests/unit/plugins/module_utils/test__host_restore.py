@@ -65,6 +65,13 @@ HOSTS = "127.0.0.1 localhost\n"
             ["let mounts below / stay where they are (mount --make-rprivate /), as it was before"],
             id="propagation",
         ),
+        pytest.param(
+            HostState(mounts=("/sys/fs/bpf",), baseline=Baseline(unmounted=("/sys/fs/bpf",))),
+            ["unmount /sys/fs/bpf, which was not mounted before"],
+            id="what a network plugin mounted",
+        ),
+        pytest.param(HostState(mounts=(), baseline=Baseline(unmounted=("/sys/fs/bpf",))), [], id="unmounted already"),
+        pytest.param(HostState(mounts=("/sys/fs/bpf",)), [], id="mounted before"),
         pytest.param(HostState(root_shared=False, baseline=Baseline(root_shared=False)), [], id="propagation is back"),
         pytest.param(HostState(files={BASELINE_FILE: "{}"}), [f"remove {BASELINE_FILE}"], id="the record"),
     ],

@@ -201,6 +201,18 @@ def steps(asked, observed):
             id="directories with something of others stay",
         ),
         pytest.param(
+            {"paths": ("/srv/r/docker",), "empty_directories": ("/srv/r",)},
+            {"trees": {"/srv/r/docker": Tree("directory"), "/srv/r": Tree("volume", ("docker",), plain=False)}},
+            [("tree", "/srv/r/docker"), ("plain", "/srv/r")],
+            id="an empty volume gets its owner back",
+        ),
+        pytest.param(
+            {"namespaces": ("cni-*",), "empty_directories": ("/run/netns",)},
+            {"namespaces": ("/run/netns/cni-1",), "trees": {"/run/netns": Tree("directory", ("cni-1",))}},
+            [("namespace", "/run/netns/cni-1"), ("directory", "/run/netns")],
+            id="namespaces and their directory",
+        ),
+        pytest.param(
             {"users": ("registry",)},
             {"users": ("registry",), "groups": ("registry",)},
             [("user", "registry"), ("group", "registry")],
