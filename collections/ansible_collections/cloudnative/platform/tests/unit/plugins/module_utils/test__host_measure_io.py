@@ -131,7 +131,8 @@ def test_clock_of_a_slow_registry_is_read_for_more_than_one_second(registry):
     # As many as fit into one second, and at least one more.
     assert found["samples"] > 6
     assert abs(found["skew_ms"]) <= found["uncertainty_ms"] + 5
-    assert found["uncertainty_ms"] < 160
+    # An answer and the pause before the next one, at worst.
+    assert found["uncertainty_ms"] < 200
 
 
 def test_clock_of_a_registry_that_sends_no_date(registry):
