@@ -106,7 +106,7 @@ def make_token() -> str:
     """Make a bootstrap token in the cluster and return it; those of earlier runs end with it."""
     token = node.new_token()
     expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + TOKEN_SECONDS))
-    client = api.Api(node.ADMIN_CONF)
+    client = api.Api(node.ADMIN_CONF, api.PATIENCE)
     try:
         client.delete(f"{SECRETS}?labelSelector={quote(documents.TOKEN_LABEL)}")
         client.create(SECRETS, documents.bootstrap_token_secret(token, expiration, "cloudnative.platform join"))

@@ -17,11 +17,16 @@ import json
 import os
 import re
 import ssl
+import time
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 TIMEOUT = 10
+#: for how long a healthy control plane may be out of reach: its proxy looks every two seconds who is ready
+PATIENCE = 30
+#: answers of an API server that is busy or just starting
+PASSING = (429, 500, 502, 503, 504)
 MERGE_PATCH = "application/merge-patch+json"
 
 Object = dict[str, t.Any]
@@ -110,9 +115,13 @@ def read_access(path: str) -> Access:
 
 
 class Api:
-    """One API server, as the user of a kubeconfig."""
+    """One API server, as the user of a kubeconfig.
 
-    def __init__(self, path: str) -> None:
+    *patience* is for how many seconds a request is made again that nobody answers, or only with a passing failure.
+    """
+
+    def __init__(self, path: str, patience: float = 0) -> None:
+        self._patience = patience
         self._access = read_access(path)
         self._context = _context(self._access)
         self._connection: http.client.HTTPSConnection | None = None
@@ -141,20 +150,28 @@ class Api:
     def _request(self, method: str, path: str, body: Object | None = None, content_type: str = "") -> Object | None:
         text = None if body is None else json.dumps(body)
         headers = {"Accept": "application/json", **({"Content-Type": content_type} if content_type else {})}
-        place = f"https://{self._access.host}:{self._access.port}{path}"
+        deadline = time.monotonic() + self._patience
+        while True:
+            status, answer, reason = self._try(method, path, text, headers)
+            if not reason:
+                return None if status == 404 else t.cast(Object, json.loads(answer))
+            if (status and status not in PASSING) or time.monotonic() > deadline:
+                raise ApiError(f"{method} https://{self._access.host}:{self._access.port}{path}{reason}")
+            time.sleep(1)
+
+    def _try(self, method: str, path: str, text: str | None, headers: dict[str, str]) -> tuple[int, bytes, str]:
+        """Status (0: nobody answered), answer, and what is wrong with it."""
         try:
             status, answer = self._exchange(method, path, text, headers)
         except (OSError, http.client.HTTPException) as error:
-            raise ApiError(f"{method} {place}: {error}") from error
-        if status == 404:
-            return None
+            return 0, b"", f": {error}"
+        if 200 <= status < 300 or status == 404:
+            return status, answer, ""
         try:
-            parsed = json.loads(answer)
+            message = json.loads(answer).get("message", "")
         except ValueError:
-            parsed = {"message": answer.decode(errors="replace")[:200]}
-        if not 200 <= status < 300:
-            raise ApiError(f"{method} {place} answers {status}: {parsed.get('message', '')}")
-        return t.cast(Object, parsed)
+            message = answer.decode(errors="replace")[:200]
+        return status, answer, f" answers {status}: {message}"
 
     def _exchange(self, method: str, path: str, text: str | None, headers: dict[str, str]) -> tuple[int, bytes]:
         reused = self._connection is not None

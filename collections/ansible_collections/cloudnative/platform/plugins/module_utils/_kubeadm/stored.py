@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, node, reconcile
-from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api
+from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import PATIENCE, Api
 
 NAMESPACE = "/api/v1/namespaces/kube-system"
 KUBEADM_CONFIG = f"{NAMESPACE}/configmaps/kubeadm-config"
@@ -47,7 +47,7 @@ class Stored:
 
     def observe(self) -> list[reconcile.Change]:
         """Return which ConfigMaps have to be written; also note what failed on another control plane."""
-        api = Api(node.ADMIN_CONF)
+        api = Api(node.ADMIN_CONF, PATIENCE)
         try:
             for name in PHASES:
                 config_map = api.get(f"{NAMESPACE}/configmaps/{name}")
@@ -90,7 +90,7 @@ class Stored:
 
     def note(self, name: str) -> None:
         """Note beside a ConfigMap which settings it was made from, so that a later run sees what changed."""
-        api = Api(node.ADMIN_CONF)
+        api = Api(node.ADMIN_CONF, PATIENCE)
         try:
             path = f"{NAMESPACE}/configmaps/{name}"
             config_map = api.get(path)
@@ -114,7 +114,7 @@ class Stored:
             self._annotate(None)
 
     def _annotate(self, text: str | None) -> None:
-        api = Api(node.ADMIN_CONF)
+        api = Api(node.ADMIN_CONF, PATIENCE)
         try:
             api.merge(KUBEADM_CONFIG, {"metadata": {"annotations": {reconcile.FAILURE_ANNOTATION: text}}})
         finally:
@@ -124,7 +124,7 @@ class Stored:
         """kube-proxy reads its settings when it starts: replace its pods, node by node, and wait for them."""
         settings = reconcile.content_hash({"": self.wanted["kube-proxy"]})[:16]
         annotations = {"cloudnative.platform/config-sha256": settings}
-        api = Api(node.ADMIN_CONF)
+        api = Api(node.ADMIN_CONF, PATIENCE)
         try:
             api.merge(KUBE_PROXY, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
             deadline = time.monotonic() + self.timeout

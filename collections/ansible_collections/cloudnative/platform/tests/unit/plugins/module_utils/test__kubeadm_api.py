@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import http.server
+import json
+import threading
 
 import pytest
 
@@ -61,3 +65,63 @@ def test_credentials_in_files():
 def test_a_kubeconfig_without_credentials_is_named():
     with pytest.raises(api.ApiError, match="the kubeconfig has no client-certificate"):
         api.parse_kubeconfig("server: https://x:1\ncertificate-authority-data: Y2E=\n", str)
+
+
+@pytest.fixture
+def server():
+    """An API that answers what it is told to, one answer a request."""
+    answers: list[int] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status = answers.pop(0)
+            body = json.dumps({"message": "said so"}).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running.server_address[1], answers
+        running.shutdown()
+
+
+def client(port, patience):
+    """Without TLS, which is not what is tried here."""
+    one = object.__new__(api.Api)
+    one._access = api.Access("127.0.0.1", port, "", "", "", "", "")
+    one._patience = patience
+    one._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    return one
+
+
+def test_an_api_that_is_just_starting_is_asked_again(server):
+    port, answers = server
+    answers += [503, 200]
+    assert client(port, 5).get("/x") == {"message": "said so"}
+    assert answers == []
+
+
+def test_a_refusal_is_final(server):
+    port, answers = server
+    answers += [403, 200]
+    with pytest.raises(api.ApiError, match=f"GET https://127.0.0.1:{port}/x answers 403: said so"):
+        client(port, 5).get("/x")
+    assert answers == [200]
+
+
+def test_without_patience_nothing_is_asked_twice(server):
+    port, answers = server
+    answers += [503, 200]
+    with pytest.raises(api.ApiError, match="answers 503"):
+        client(port, 0).get("/x")
+
+
+def test_what_is_not_there_is_none(server):
+    port, answers = server
+    answers += [404]
+    assert client(port, 0).get("/x") is None
