@@ -30,6 +30,9 @@ CHANGED = {
 }
 #: what these restart on a control plane, by the name that running.sh gives it
 RESTARTED = {"kube-apiserver", "calico-node", "kube-proxy", "containerd.service", "kubelet.service"}
+#: they talk to the API server of their own host only, and end themselves when it is away for longer than their lease
+#: (10 s), which a busy machine makes of its restart
+FOLLOWERS = {"kube-controller-manager", "kube-scheduler"}
 
 pytestmark = pytest.mark.disruptive
 
@@ -71,7 +74,7 @@ def changed(playbook, running):
 def test_exactly_what_the_settings_concern_was_restarted(changed):
     before, after = changed
     for name in CONTROL_PLANES:
-        assert restarted(before[name], after[name]) == RESTARTED
+        assert restarted(before[name], after[name]) - FOLLOWERS == RESTARTED
     for name in set(NODES) - set(CONTROL_PLANES):
         assert restarted(before[name], after[name]) == RESTARTED - {"kube-apiserver"}
 
@@ -116,7 +119,7 @@ def test_a_setting_that_does_not_work_is_set_back_and_stops_the_rollout(changed,
     assert "the old ones are back, and it runs" in done.stdout
     assert "nothing was changed on cp2: cp1 does not run with these settings and was set back" in done.stdout
     after = {name: running(get_host(name)) for name in NODES}
-    assert restarted(before["cp1"], after["cp1"]) == {"kube-apiserver"}
+    assert restarted(before["cp1"], after["cp1"]) - FOLLOWERS == {"kube-apiserver"}
     for name in NODES[1:]:
         assert restarted(before[name], after[name]) == set()
 

@@ -16,12 +16,14 @@ import json
 import os
 import re
 import secrets
+import shutil
 import ssl
 import subprocess
 import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_files import temporary_for
+from ansible_collections.cloudnative.platform.plugins.module_utils._host_lock import abandoned
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm import documents, state
 from ansible_collections.cloudnative.platform.plugins.module_utils._kubeadm.api import Api, ApiError
 
@@ -31,6 +33,8 @@ KUBELET_CONF = f"{KUBERNETES_DIR}/kubelet.conf"
 CA_FILE = f"{KUBERNETES_DIR}/pki/ca.crt"
 LOG_DIR = "/var/log/cloudnative"
 RUN_DIR = "/run/cloudnative"
+#: where a certificate is issued beside the one that is served
+PKI_COPY = f"{RUN_DIR}/pki"
 OBSERVED_FILES = (
     "admin.conf",
     "bootstrap-kubelet.conf",
@@ -88,6 +92,13 @@ def api_ready(address: str, ca_pem: str, timeout: float = 3) -> str:
     return f"https://{address}:{documents.API_PORT}/readyz answers {response.status}: {failed}"
 
 
+def pause(seconds: float, what: str) -> None:
+    """Wait a moment for *what*; raise :class:`NodeError` when the run that wanted it has gone meanwhile."""
+    if abandoned():
+        raise NodeError(f"the run that waited for {what} has gone")
+    time.sleep(seconds)
+
+
 def wait_for_api(address: str, ca_pem: str, timeout: float, name: str) -> None:
     """Wait until an API server is ready; on time-out raise :class:`NodeError` with what it last answered."""
     deadline = time.monotonic() + timeout
@@ -97,7 +108,7 @@ def wait_for_api(address: str, ca_pem: str, timeout: float, name: str) -> None:
             return
         if time.monotonic() > deadline:
             raise NodeError(f"waited {timeout:.0f} s for the API server of control plane {name}: {reason}")
-        time.sleep(1)
+        pause(1, f"the API server of control plane {name}")
 
 
 def read_text(path: str) -> str:
@@ -128,9 +139,11 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def remove_leftovers() -> None:
-    """Remove what a run that was killed left: kubeadm's configuration, which holds credentials."""
+    """Remove what a run that was killed left: kubeadm's configuration, which holds credentials, and copies of keys."""
     for path in glob.glob(f"{RUN_DIR}/kubeadm-*.yaml"):
         os.unlink(path)
+    for path in glob.glob(PKI_COPY) + glob.glob(f"{RUN_DIR}/render-*"):
+        shutil.rmtree(path)
 
 
 def remove_empty() -> None:
@@ -216,7 +229,7 @@ def observe_settled(node: dict[str, t.Any]) -> dict[str, t.Any]:
     deadline = time.monotonic() + SETTLE_SECONDS
     observed = observe(node)
     while observed["phase"] == "unready" and observed["kubelet_active"] and time.monotonic() < deadline:
-        time.sleep(2)
+        pause(2, f"node {node['name']}")
         observed = observe(node)
     return observed
 
@@ -236,8 +249,17 @@ def diagnosis() -> str:
     """Return what a person would look at next: the kubelet's last messages and the containers that are not running."""
     _status, journal, _error = run(["journalctl", "-u", "kubelet", "-n", "2000", "--no-pager", "-o", "cat"])
     _status, containers, _error = run(["crictl", "ps", "-a", "--state=Exited", "-o", "table"])
+    _status, newest, _error = run(["crictl", "ps", "-a", "--state=Exited", "--latest", "--quiet"])
+    words = last_words(newest.split()[0]) if newest.split() else ""
     messages = "\n".join(telling_lines(journal, 12))
-    return f"last messages of the kubelet:\n{messages}\nexited containers:\n{containers.strip()}"
+    shown = f"last messages of the kubelet:\n{messages}\nexited containers:\n{containers.strip()}"
+    return f"{shown}\nlast words of the newest of them:\n{words}" if words else shown
+
+
+def last_words(container: str) -> str:
+    """Return the last lines that a container wrote."""
+    _status, output, error = run(["crictl", "logs", "--tail=15", container])
+    return "\n".join(telling_lines(output + error, 5))
 
 
 def kubeadm(arguments: list[str], configuration: str, log_name: str, timeout: float) -> None:
@@ -278,4 +300,4 @@ def wait_for_member(node: dict[str, t.Any], timeout: float) -> dict[str, t.Any]:
             raise NodeError(
                 f"node {node['name']} did not become a member within {timeout:.0f} s: {missing}\n{diagnosis()}"
             )
-        time.sleep(1)
+        pause(1, f"node {node['name']}")

@@ -88,12 +88,6 @@ def probe(manifest: str) -> str:
     return "" if response.status == 200 else f"{scheme}://{host}:{port}{path} answers {response.status}: {text[:200]}"
 
 
-def last_words(container: str) -> str:
-    """Return the last lines that a container wrote."""
-    _status, output, error = node.run(["crictl", "logs", "--tail=15", container])
-    return "\n".join(node.telling_lines(output + error, 5))
-
-
 def served_certificate(address: str) -> str:
     """Return the certificate that an API server shows, as PEM."""
     context = ssl.create_default_context()
@@ -129,7 +123,7 @@ class Rollout:
                 return
             if time.monotonic() > deadline:
                 raise NotNow(f"nothing was changed on {self.own['name']}: {reason}; bring that back first")
-            time.sleep(2)
+            node.pause(2, "etcd and the other API servers")
 
     def _why_not(self, control_planes: t.Sequence[t.Mapping[str, str]]) -> str:
         ca_pem = node.read_text(node.CA_FILE)
@@ -149,7 +143,7 @@ class Rollout:
 
     def _certificate(self) -> None:
         """Issue the API server's certificate beside the old one, and put it in its place when it is whole."""
-        directory = f"{node.RUN_DIR}/pki"
+        directory = node.PKI_COPY
         os.makedirs(directory, mode=0o700, exist_ok=True)
         try:
             for name in ("ca.crt", "ca.key"):
@@ -226,7 +220,7 @@ class Rollout:
                 return ""
             ended = [one for one in new if not one.running]
             if len(ended) >= CRASHES or time.monotonic() > deadline:
-                words = f"; its last words:\n{last_words(new[0].id)}" if new else f"\n{node.diagnosis()}"
+                words = f"; its last words:\n{node.last_words(new[0].id)}" if new else f"\n{node.diagnosis()}"
                 return (f"it ended {len(ended)} times" if ended else reason) + words
             time.sleep(1)
 

@@ -242,7 +242,7 @@ class Probes:
         ]
         backends = {name_of(pod): node for node, pod in probes.items()}
         dials = in_parallel(calls)
-        for _ in range(ATTEMPTS - 1):
+        for _attempt in range(ATTEMPTS - 1):
             if len(backends) < 2 or len(probe.answered_by(dials)) != 1:
                 break
             # A pod is Ready some time before kube-proxy, which batches its work, sends connections to it.

@@ -128,9 +128,11 @@ def test_clock(registry, offset):
 def test_clock_of_a_slow_registry_is_read_for_more_than_one_second(registry):
     registry.delay = 0.15
     found = measure_clock(registry.endpoint, None)
-    assert found["samples"] > 8
+    # As many as fit into one second, and at least one more.
+    assert found["samples"] > 6
     assert abs(found["skew_ms"]) <= found["uncertainty_ms"] + 5
-    assert found["uncertainty_ms"] < 160
+    # An answer and the pause before the next one, at worst.
+    assert found["uncertainty_ms"] < 200
 
 
 def test_clock_of_a_registry_that_sends_no_date(registry):
@@ -140,7 +142,7 @@ def test_clock_of_a_registry_that_sends_no_date(registry):
 
 def test_clock_that_is_set_while_it_is_read(registry):
     ours = iter([1000.0, 1000.0, 1010.0, 1010.0])
-    found = measure_clock(registry.endpoint, None, now=lambda: next(ours, 2000.0), seconds=0.1)
+    found = measure_clock(registry.endpoint, None, now=lambda: next(ours, 2000.0), seconds=1)
     assert "a clock was set while it was being read" in found["error"]
 
 

@@ -32,8 +32,8 @@ SPEC = {
 }
 
 
-def sentences(value, spec=SPEC, name="things"):
-    return [finding.sentence() for finding in judge_value(option_of(name, spec), value, form_of)]
+def sentences(value, spec=None, name="things"):
+    return [finding.sentence() for finding in judge_value(option_of(name, spec or SPEC), value, form_of)]
 
 
 @pytest.mark.parametrize(

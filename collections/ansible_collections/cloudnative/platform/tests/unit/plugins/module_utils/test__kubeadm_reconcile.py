@@ -60,8 +60,9 @@ FOUND = {**WANTED, **POLICY}
 NAMES = (["a", "b"], ["b", "a"])
 
 
-def planned(found=FOUND, wanted=WANTED, policy=POLICY, stale=False, names=NAMES):
-    return reconcile.plan(wanted, found, policy, stale, names)
+def planned(found=None, wanted=None, stale=False, names=NAMES):
+    found = FOUND if found is None else found
+    return reconcile.plan(WANTED if wanted is None else wanted, found, POLICY, stale, names)
 
 
 def test_a_node_that_is_what_it_should_be_has_nothing_to_do():
