@@ -16,7 +16,8 @@ description:
   - Cordons the nodes, evicts their pods as PodDisruptionBudgets allow it, removes their members of etcd one after
     another, and deletes their Node objects. Pods of DaemonSets and static pods end with their host.
   - Refuses, before anything is changed, to break the quorum of etcd.
-  - A node that is not ready is not drained. Its pods are replaced once its Node object is gone.
+  - A node that is not ready, or ceases to be while it is drained, is not drained. Its pods are replaced once its Node
+    object is gone.
   - When a drain does not come to its end, nothing was removed, and the nodes that were cordoned take pods again.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
@@ -151,6 +152,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         for step in steps:
             if not module.check_mode:
                 removal.apply(step)
+                while removal.warnings:
+                    module.warn(removal.warnings.pop())
             result["changed"] = True
             result["actions"].append(step.text)
     except (cluster.RemovalError, ApiError, OSError) as e:

@@ -39,6 +39,10 @@ def is_ready(node: Object) -> bool:
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
+def not_drained(name: str) -> str:
+    return f"node {name} is not ready and can't be drained: its pods are replaced once it is gone"
+
+
 def members_of(names: t.Collection[str], nodes: t.Mapping[str, Object], members: list[Object]) -> list[Object]:
     """Members of etcd that belong to nodes: by the name, which kubeadm takes from the node, else by the address."""
     addresses = {
@@ -91,9 +95,7 @@ def plan(names: t.Sequence[str], nodes: t.Mapping[str, Object], members: list[Ob
         if is_ready(nodes[name]):
             result.steps.append(Step("drain", name, f"drain node {name}"))
         else:
-            result.warnings.append(
-                f"node {name} is not ready and can't be drained: its pods are replaced once it is gone"
-            )
+            result.warnings.append(not_drained(name))
     left = len(members)
     # Those that don't answer first: they can't help any more to agree on the others.
     for member in sorted(leaving, key=lambda member: (member["healthy"], member["name"])):

@@ -85,6 +85,7 @@ class Removal:
         self._api = api
         self._drain_timeout = drain_timeout
         self._cordoned: list[str] = []
+        self.warnings: list[str] = []
 
     def apply(self, step: Step) -> None:
         if step.kind == "cordon":
@@ -117,6 +118,11 @@ class Removal:
         while True:
             left = pods_on(self._api, name)
             if not left:
+                return
+            # It takes the cluster the better part of a minute to see that a host is dead.
+            node = self._api.get(f"/api/v1/nodes/{name}")
+            if node is None or not cluster.is_ready(node):
+                self.warnings.append(cluster.not_drained(name))
                 return
             if time.monotonic() > deadline:
                 raise RemovalError(self._not_drained(name, left, refusals))
