@@ -77,15 +77,20 @@ def probe(manifest: str) -> str:
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=3, context=context)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=3)
+    return why_not_well(connection, path, f"{scheme}://{host}:{port}{path}")
+
+
+def why_not_well(connection: http.client.HTTPConnection, path: str, place: str) -> str:
+    """Ask a health endpoint; return why its owner is not well, or an empty text. *place* is what it is called."""
     try:
         connection.request("GET", path)
         response = connection.getresponse()
         text = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"{scheme}://{host}:{port}{path}: {error}"
+        return f"{place}: {error}"
     finally:
         connection.close()
-    return "" if response.status == 200 else f"{scheme}://{host}:{port}{path} answers {response.status}: {text[:200]}"
+    return "" if response.status == 200 else f"{place} answers {response.status}: {text[:200]}"
 
 
 def served_certificate(address: str) -> str:
@@ -266,15 +271,7 @@ class Rollout:
         if port == 0:
             return "" if node.kubelet_active() else "kubelet.service is not active"
         connection = http.client.HTTPConnection(values.get("healthzBindAddress", "127.0.0.1"), port, timeout=3)
-        try:
-            connection.request("GET", "/healthz")
-            response = connection.getresponse()
-            answer = response.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            return f"its health port {port}: {error}"
-        finally:
-            connection.close()
-        return "" if response.status == 200 else f"its health port {port} answers {response.status}: {answer[:200]}"
+        return why_not_well(connection, "/healthz", f"its health port {port}")
 
     def _phase(self, phase: list[str], configuration: list[dict[str, t.Any]]) -> None:
         name = "kubeadm-" + "-".join(phase)
