@@ -232,10 +232,9 @@ import socket
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_measure import MISSED, Bounds, judge
 from ansible_collections.cloudnative.platform.plugins.module_utils._host_measure_io import measure
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._path_mtu_io import Peer
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -275,7 +274,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
     start = time.monotonic()
     try:
