@@ -123,7 +123,9 @@ class Lab:
     def count_downloads(self, registry: str) -> None:
         """From now on the registry host's kernel counts what it sends to each other host."""
         rules = "".join(
-            f'add rule inet bench sent ip daddr {address} tcp sport {REGISTRY_PORT} counter comment "{host}"\n'
+            # What is smaller holds nothing: acknowledgements, and the end of connections that hosts kept open.
+            f"add rule inet bench sent ip daddr {address} tcp sport {REGISTRY_PORT} ip length > 120 "
+            f'counter comment "{host}"\n'
             for host, (address, _groups) in self.hosts().items()
             if host != registry
         )
