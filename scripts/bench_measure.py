@@ -151,7 +151,7 @@ class Measurement:
         replay = {"BENCH_ANSWERS": str(answers), "BENCH_SSH": "replay"}
         connections = shared_connections_cpu_seconds(self.lab.control_path)
         # The API server is a real one, and would make nodes of those that are not there.
-        variables = {"__kubernetes_node_objects": []}
+        variables: dict[str, object] = {"__kubernetes_node_objects": []}
         phase, tasks = self.site("fifty simulated hosts", inventory, replay, variables)
         connections = shared_connections_cpu_seconds(self.lab.control_path) - connections
         self.phases["run again, fifty hosts"] = bench_times.phases(tasks, phase.seconds)
