@@ -66,15 +66,21 @@ def containers(component: str) -> list[Container]:
     return [Container(one["id"], one["state"] == "CONTAINER_RUNNING") for one in json.loads(output)["containers"] or []]
 
 
+def unverified() -> ssl.SSLContext:
+    """TLS as the kubelet's probes use it: whether somebody is well is asked, not who it is."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def probe(manifest: str) -> str:
     """Ask a component what its startup probe would; return why it is not well, or an empty text."""
     scheme, host, port, path = reconcile.probe_address(manifest)
     if scheme == "https":
-        # As the kubelet does: whether it is well is asked, not who it is.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=3, context=context)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=3, context=unverified()
+        )
     else:
         connection = http.client.HTTPConnection(host, port, timeout=3)
     return why_not_well(connection, path, f"{scheme}://{host}:{port}{path}")
@@ -95,10 +101,10 @@ def why_not_well(connection: http.client.HTTPConnection, path: str, place: str) 
 
 def served_certificate(address: str) -> str:
     """Return the certificate that an API server shows, as PEM."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection((address, documents.API_PORT), 5) as stream, context.wrap_socket(stream) as secured:
+    with (
+        socket.create_connection((address, documents.API_PORT), 5) as stream,
+        unverified().wrap_socket(stream) as secured,
+    ):
         return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
 
 
