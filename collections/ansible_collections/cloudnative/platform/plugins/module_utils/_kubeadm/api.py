@@ -130,6 +130,10 @@ class Api:
         """An object or a list; None where there is none."""
         return self._request("GET", path)
 
+    def probe(self, path: str) -> None:
+        """Ask a health endpoint, which answers with words; raises ApiError when it says no."""
+        self._answer("GET", path)
+
     def create(self, path: str, body: Object) -> Object | None:
         """Create an object in the list at *path*."""
         return self._request("POST", path, body, "application/json")
@@ -148,13 +152,17 @@ class Api:
             self._connection = None
 
     def _request(self, method: str, path: str, body: Object | None = None, content_type: str = "") -> Object | None:
+        answer = self._answer(method, path, body, content_type)
+        return None if answer is None else t.cast(Object, json.loads(answer))
+
+    def _answer(self, method: str, path: str, body: Object | None = None, content_type: str = "") -> bytes | None:
         text = None if body is None else json.dumps(body)
         headers = {"Accept": "application/json", **({"Content-Type": content_type} if content_type else {})}
         deadline = time.monotonic() + self._patience
         while True:
             status, answer, reason = self._try(method, path, text, headers)
             if not reason:
-                return None if status == 404 else t.cast(Object, json.loads(answer))
+                return None if status == 404 else answer
             if (status and status not in PASSING) or time.monotonic() > deadline:
                 raise ApiError(f"{method} https://{self._access.host}:{self._access.port}{path}{reason}")
             time.sleep(1)

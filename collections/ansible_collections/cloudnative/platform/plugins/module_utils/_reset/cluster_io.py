@@ -43,7 +43,7 @@ def observe() -> Object:
     if not any(os.path.exists(path) for path in held):
         return {"present": False, "ready": False, "reason": ""}
     try:
-        OwnApi().get("/readyz")
+        OwnApi().probe("/readyz")
     except (ApiError, OSError) as e:
         return {"present": True, "ready": False, "reason": f"its API server is not ready: {e}"}
     return {"present": True, "ready": True, "reason": ""}
