@@ -33,6 +33,7 @@ REGISTRY = (
     "registry_ca_pem",
     "registry_certificate_days",
     "registry_certificate_renew_days",
+    "registry_metrics_address",
     "registry_metrics_port",
     "registry_port",
     "registry_pull_username",

@@ -187,6 +187,7 @@ RULES_BY_NAME: dict[str, Form] = {
     "network_calico_ip_autodetection": Form("how a node finds its address", _judge_autodetection),
     "network_kubeconfig": KUBECONFIG,
     "registry_bind_address": ADDRESS,
+    "registry_metrics_address": ADDRESS,
     "registry_hosts": HOST_NAMES,
     "registry_hosts[]": HOST_NAME,
     "registry_names[]": CERTIFICATE_NAME,
