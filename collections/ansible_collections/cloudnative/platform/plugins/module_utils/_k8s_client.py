@@ -124,11 +124,15 @@ def retry_delay(attempt: int, retry_after: str | None) -> float:
     return min(0.25 * 2**attempt, MAX_RETRY_DELAY) * random.uniform(0.8, 1.2)
 
 
-def is_retriable(status: int, method: str) -> bool:
+# An API server answers a definition that does not fit its kind's types with an error of its own, 500.
+_HOPELESS = "failed to create typed patch object"
+
+
+def is_retriable(status: int, method: str, body: str = "") -> bool:
     """429 and 503 were not handled. 500, 502 and 504 may have been: only repeat what can be repeated."""
     if status in (429, 503):
         return True
-    return status in (500, 502, 504) and method.upper() != "POST"
+    return status in (500, 502, 504) and method.upper() != "POST" and _HOPELESS not in body
 
 
 class Cluster:
@@ -226,7 +230,7 @@ class Cluster:
                 continue
             if response.status < 400:
                 return _parse(response)
-            if not is_retriable(response.status, method) or attempt >= MAX_RETRIES:
+            if not is_retriable(response.status, method, _text(response)) or attempt >= MAX_RETRIES:
                 raise _api_error(response, method, path)
             time.sleep(retry_delay(attempt, response.headers.get("Retry-After")))
             attempt += 1
@@ -288,15 +292,19 @@ def _query_value(value: t.Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _text(response: t.Any) -> str:
+    return response.data.decode("utf-8", "replace")
+
+
 def _parse(response: t.Any) -> t.Any:
-    text = response.data.decode("utf-8", "replace")
+    text = _text(response)
     if "json" in response.headers.get("Content-Type", ""):
         return json.loads(text)
     return text
 
 
 def _api_error(response: t.Any, method: str, path: str) -> ApiError:
-    body = response.data.decode("utf-8", "replace")
+    body = _text(response)
     reason = response.reason or ""
     try:
         status = json.loads(body)

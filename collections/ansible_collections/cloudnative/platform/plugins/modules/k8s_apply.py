@@ -34,13 +34,12 @@ attributes:
 options:
   definitions:
     description:
-      - The objects, as a list of mappings, of YAML texts (with any number of documents), or of both.
+      - The objects, as a mapping, a YAML text (with any number of documents), or a list of mappings and texts.
       - Objects of a kind that ends with C(List) are taken apart.
       - Values of Secrets are masked in every output.
-    type: list
-    elements: raw
+    type: raw
     default: []
-    aliases: [resource_definition]
+    aliases: [resource_definition, definition, inline]
   src:
     description:
       - Paths of YAML or JSON files on the host the module runs on.
@@ -56,6 +55,7 @@ options:
   state:
     description:
       - V(present) creates the objects or changes them to what is defined; V(absent) deletes them, in opposite order.
+      - V(absent) with O(owner) and without definitions deletes everything that the owner has.
     type: str
     choices: [present, absent]
     default: present
@@ -71,6 +71,37 @@ options:
     type: bool
     default: false
     aliases: [force]
+  owner:
+    description:
+      - Name of the set that the objects belong to, for example an application or a part of a platform. Unique in the
+        cluster.
+      - Each object gets the label C(cloudnative.platform/owner) with this value. An object of another owner is refused,
+        unless O(force_conflicts) is set.
+      - The kinds and namespaces of its objects are kept in a ConfigMap C(owner-<name>) in O(owner_namespace), so that
+        later runs ask for these kinds only. Where it is missing, all kinds are searched once.
+      - When the option is taken away again, the label goes from the objects, and they stay.
+    type: str
+  owner_namespace:
+    description:
+      - Namespace in which the record of the owner's kinds is kept. It must exist.
+    type: str
+    default: kube-system
+  prune:
+    description:
+      - Whether objects that the owner applied earlier, and that are not among the definitions any more, are deleted.
+      - That happens at the end, after everything was applied and, with O(wait=true), is ready.
+      - Only objects on which a server-side apply set the label are deleted, not those to which a controller or a person
+        copied it.
+      - Deleting a namespace or a CustomResourceDefinition deletes what is in it, whoever made that.
+    type: bool
+    default: false
+  prune_max:
+    description:
+      - How many objects one run may prune, as a number or as a percentage of what the owner has. When there are more,
+        nothing is changed, and the error names them.
+      - Without any definition nothing is pruned, whatever this says.
+    type: str
+    default: 50%
   wait:
     description:
       - Whether to wait until the objects are ready, or gone with O(state=absent).
@@ -106,6 +137,22 @@ EXAMPLES = r"""
       - manifests/
   check_mode: true
   diff: true
+
+- name: Keep what a directory defines, and nothing that it defined earlier
+  cloudnative.platform.k8s_apply:
+    kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
+    src:
+      - manifests/shop/
+    owner: shop
+    prune: true
+    wait: true
+
+- name: Remove all of it
+  cloudnative.platform.k8s_apply:
+    kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
+    owner: shop
+    state: absent
+    wait: true
 
 - name: Take a workload out again
   cloudnative.platform.k8s_apply:
@@ -154,76 +201,42 @@ duration:
   type: float
 """
 
-import time
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
-    DefinitionError,
-    collect,
-    read_files,
-    secrets_of,
-)
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import (
-    ApplyError,
-    Engine,
-    summary,
-)
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
-    AUTH_ARG_SPEC,
-    ClientError,
-    Cluster,
-    mask_only,
-)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.run import Run
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import AUTH_ARG_SPEC, Cluster
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    **AUTH_ARG_SPEC,
+    "definitions": {
+        "type": "raw",
+        "default": [],
+        "no_log": True,
+        "aliases": ["resource_definition", "definition", "inline"],
+    },
+    "src": {"type": "list", "elements": "path", "default": []},
+    "namespace": {"type": "str", "default": "default"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "field_manager": {"type": "str", "default": "cloudnative.platform"},
+    "force_conflicts": {"type": "bool", "default": False, "aliases": ["force"]},
+    "owner": {"type": "str"},
+    "owner_namespace": {"type": "str", "default": "kube-system"},
+    "prune": {"type": "bool", "default": False},
+    "prune_max": {"type": "str", "default": "50%"},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 120},
+}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **AUTH_ARG_SPEC,
-            "definitions": {
-                "type": "list",
-                "elements": "raw",
-                "default": [],
-                "no_log": True,
-                "aliases": ["resource_definition"],
-            },
-            "src": {"type": "list", "elements": "path", "default": []},
-            "namespace": {"type": "str", "default": "default"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "field_manager": {"type": "str", "default": "cloudnative.platform"},
-            "force_conflicts": {"type": "bool", "default": False, "aliases": ["force"]},
-            "wait": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 120},
-        },
+        argument_spec=ARGUMENT_SPEC,
+        required_if=[("prune", True, ["owner"])],
         supports_check_mode=True,
     )
-    params = module.params
-    started = time.monotonic()
-    cluster = Cluster.from_module(module)
-    engine = Engine(cluster, params["field_manager"], params["force_conflicts"], module.check_mode, params["namespace"])
-    try:
-        sources = [(f"definitions[{number}]", item) for number, item in enumerate(params["definitions"])]
-        definitions = collect([*sources, *read_files(params["src"])])
-        mask_only(module, params["definitions"], secrets_of(definitions))
-        if params["state"] == "absent":
-            changes = engine.delete(definitions, params["wait_timeout"] if params["wait"] else None)
-        else:
-            changes = engine.apply(definitions)
-        result = summary(changes, module.check_mode, module._diff)
-        if params["wait"] and params["state"] == "present" and not module.check_mode:
-            problems = Waiter(cluster).wait(engine.targets(changes), params["wait_timeout"])
-            if problems:
-                module.fail_json(msg="; ".join(problems), **result)
-    except ApplyError as e:
-        module.fail_json(msg=str(e), **summary(e.done, module.check_mode, module._diff))
-    except (ClientError, DefinitionError) as e:
-        module.fail_json(msg=str(e), changed=False, actions=[])
-    for change in changes:
-        if change.warning:
-            module.warn(change.warning)
-    module.exit_json(requests=cluster.requests, duration=round(time.monotonic() - started, 2), **result)
+    Run(module, Cluster.from_module(module))()
 
 
 if __name__ == "__main__":

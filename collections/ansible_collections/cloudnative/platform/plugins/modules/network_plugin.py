@@ -202,18 +202,18 @@ import tempfile
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _network_manifest as manifests
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
+    ApplyError,
+    Change,
+    summary,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     DefinitionError,
     collect,
     parse_yaml,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import (
-    ApplyError,
-    Change,
-    Engine,
-    summary,
-)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.order import Rank
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.readiness import daemon_set
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter

@@ -120,6 +120,13 @@ def read_files(paths: t.Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
+def listed(given: t.Any) -> list[t.Any]:
+    """The option as a list: one text or one mapping stands for itself, as in kubernetes.core."""
+    if given is None or given == "":
+        return []
+    return list(given) if isinstance(given, list) else [given]
+
+
 def collect(items: t.Iterable[tuple[str, t.Any]]) -> list[Definition]:
     """Definitions from (source, object or YAML text) pairs; lists are taken apart, each object is checked."""
     definitions: list[Definition] = []

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 from urllib.parse import quote
 
@@ -57,6 +58,13 @@ class Resource(t.NamedTuple):
     kind: str
     namespaced: bool
     from_crd: bool = False
+    # Whether objects of it can be listed and deleted.
+    prunable: bool = True
+
+    @property
+    def group_kind(self) -> str:
+        """`Deployment.apps`, as kubectl takes it."""
+        return group_kind(self.group, self.kind)
 
     def path(self, name: str | None = None, namespace: str | None = None) -> str:
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
@@ -71,6 +79,10 @@ class Resource(t.NamedTuple):
 Catalog = dict[tuple[str, str], Resource]
 
 
+def group_kind(group: str, kind: str) -> str:
+    return f"{kind}.{group}" if group else kind
+
+
 def parse(answers: t.Iterable[t.Any]) -> Catalog:
     """(apiVersion, kind) → resource, from the answers of aggregated discovery."""
     catalog: Catalog = {}
@@ -82,9 +94,15 @@ def parse(answers: t.Iterable[t.Any]) -> Catalog:
                 api_version = f"{group}/{name}" if group else name
                 for entry in version.get("resources") or []:
                     kind = (entry.get("responseKind") or {}).get("kind")
-                    if kind and "patch" in entry.get("verbs", ()):
+                    verbs = set(entry.get("verbs") or ())
+                    if kind and "patch" in verbs:
                         catalog[(api_version, kind)] = Resource(
-                            group, name, entry["resource"], kind, entry.get("scope") == "Namespaced"
+                            group,
+                            name,
+                            entry["resource"],
+                            kind,
+                            entry.get("scope") == "Namespaced",
+                            prunable={"list", "delete"} <= verbs,
                         )
     return catalog
 
@@ -108,6 +126,14 @@ def from_crds(definitions: t.Iterable[Definition]) -> Catalog:
     return catalog
 
 
+def preferred(catalog: Catalog) -> dict[str, Resource]:
+    """`Deployment.apps` → resource, in the version that the API prefers: it lists that one first."""
+    found: dict[str, Resource] = {}
+    for resource in catalog.values():
+        found.setdefault(resource.group_kind, resource)
+    return found
+
+
 def is_built_in(api_version: str) -> bool:
     return group_of(api_version) in _BUILT_IN
 
@@ -119,6 +145,11 @@ def unknown_kind(definition: Definition, catalog: Catalog) -> str:
     if versions:
         return f"{text}; it serves {definition.kind} in {', '.join(versions)}"
     kinds = sorted(kind for api, kind in catalog if api == definition.api_version)
+    near = difflib.get_close_matches(definition.kind, kinds, n=2, cutoff=0.7)
+    if near:
+        return f"{text}; did you mean {' or '.join(near)}?"
     if kinds:
         return f"{text}; kinds in {definition.api_version}: {', '.join(kinds)}"
-    return f"{text}; is its CustomResourceDefinition installed?"
+    near = difflib.get_close_matches(definition.api_version, sorted({api for api, _kind in catalog}), n=1, cutoff=0.85)
+    meant = f"did you mean {near[0]}, or " if near else ""
+    return f"{text}; {meant}is its CustomResourceDefinition installed?"

@@ -19,6 +19,17 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply im
     diff,
     discovery,
     order,
+    owner,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
+    CREATED,
+    DELETED,
+    UNCHANGED,
+    UPDATED,
+    ApplyError,
+    Change,
+    Planned,
+    advice,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     Definition,
@@ -38,68 +49,10 @@ WORKERS = 8
 CRD_TIMEOUT = 60.0
 NEW_KIND_TIMEOUT = 15.0
 
-CREATED, UPDATED, UNCHANGED, DELETED = "created", "updated", "unchanged", "deleted"
-_PAST_OF_CHECK = {CREATED: "create", UPDATED: "update", DELETED: "delete"}
-
-
-class Planned(t.NamedTuple):
-    """A definition with its namespace filled in, and what the API calls its kind; None when it doesn't know it."""
-
-    definition: Definition
-    resource: Resource | None
-
-
-class Change(t.NamedTuple):
-    """What was, or in check mode would be, done to one object."""
-
-    definition: Definition
-    resource: Resource | None
-    action: str
-    before: diff.Object | None
-    after: diff.Object | None
-    warning: str = ""
-
-
-class ApplyError(ClientError):
-    """Something failed on the way; `done` tells what had been changed by then."""
-
-    def __init__(self, problems: list[str], done: list[Change]) -> None:
-        text = "; ".join(problems)
-        names = [f"{change.action} {change.definition.label}" for change in done if change.action != UNCHANGED]
-        super().__init__(f"{text}. Before that: {', '.join(names)}" if names else f"{text}. Nothing was changed")
-        self.problems = problems
-        self.done = done
-
-
-def sentence(change: Change, check: bool) -> str:
-    """One line of a module's `actions`."""
-    verb = f"would {_PAST_OF_CHECK[change.action]}" if check else change.action
-    return f"{verb} {change.definition.label}"
-
-
-def summary(changes: list[Change], check: bool, with_diff: bool) -> dict[str, t.Any]:
-    """What a module returns of its changes."""
-    changed = [change for change in changes if change.action != UNCHANGED]
-    result: dict[str, t.Any] = {
-        "changed": bool(changed),
-        "actions": [sentence(change, check) for change in changed],
-        "objects": [
-            {
-                "api_version": change.definition.api_version,
-                "kind": change.definition.kind,
-                "name": change.definition.name,
-                "namespace": change.definition.namespace,
-                "action": change.action,
-            }
-            for change in changes
-        ],
-    }
-    if with_diff:
-        result["diff"] = [diff.render(change.before, change.after) for change in changed]
-    return result
-
 
 class Engine:
+    """One run. `done` is what it has done by now, whatever happens next."""
+
     def __init__(
         self,
         cluster: Cluster,
@@ -108,6 +61,7 @@ class Engine:
         check: bool = False,
         namespace: str = "default",
         overrides: order.Overrides | None = None,
+        owned_by: str | None = None,
     ) -> None:
         self.cluster = cluster
         self.field_manager = field_manager
@@ -115,10 +69,13 @@ class Engine:
         self.check = check
         self.namespace = namespace
         self.overrides = overrides
+        self.owned_by = owned_by
+        self.done: list[Change] = []
         self._catalog: Catalog | None = None
 
     @property
     def catalog(self) -> Catalog:
+        """What the API serves, by the first call's answer."""
         if self._catalog is None:
             self._catalog = discovery.parse(
                 self.cluster.request("GET", root, accept=discovery.ACCEPT) for root in discovery.ROOTS
@@ -128,25 +85,32 @@ class Engine:
     # -- apply --------------------------------------------------------------------------------------------------
 
     def apply(self, definitions: list[Definition]) -> list[Change]:
-        """Send everything in order; raises ApplyError at the end of the first group in which something failed."""
+        return self.send(self.plan(definitions))
+
+    def plan(self, definitions: list[Definition]) -> list[Planned]:
+        """What would be sent; every mistake that can be seen before is reported here, all at once."""
         catalog = {**discovery.from_crds(definitions), **self.catalog}
+        if self.owned_by:
+            definitions = [owner.labelled(one, self.owned_by) for one in definitions]
         # Checked before it was installed, a kind of somebody else's definition can't be known.
-        planned = self._plan(
+        return self._resolve(
             definitions, catalog, lambda one: self.check and not discovery.is_built_in(one.api_version)
         )
-        done: list[Change] = []
-        for rank, wave in self._waves(planned):
-            done += self._each(wave, self._apply_one, done)
-            if rank is order.Rank.CRD and not self.check:
-                problems = Waiter(self.cluster, WORKERS).wait(self.targets(done), CRD_TIMEOUT)
-                if problems:
-                    raise ApplyError(problems, done)
-        return done
 
-    def _plan(
+    def send(self, planned: list[Planned]) -> list[Change]:
+        """Send everything in order; raises ApplyError at the end of the first group in which something failed."""
+        sent: list[Change] = []
+        for rank, wave in self._waves(planned):
+            sent += self._each(wave, self._apply_one)
+            if rank is order.Rank.CRD and not self.check:
+                problems = Waiter(self.cluster, WORKERS).wait(self.targets(sent), CRD_TIMEOUT)
+                if problems:
+                    raise ApplyError(problems, self.done)
+        return sent
+
+    def _resolve(
         self, definitions: list[Definition], catalog: Catalog, may_be_unknown: t.Callable[[Definition], bool]
     ) -> list[Planned]:
-        """The resource of each definition, before anything is sent; all mistakes at once."""
         planned: list[Planned] = []
         problems: list[str] = []
         for one in definitions:
@@ -174,17 +138,12 @@ class Engine:
             warning = f"{one.label}: {one.api_version} {one.kind} is not known to the cluster yet, so it is not checked"
             return Change(one, None, CREATED, None, one.body, warning)
         path = resource.path(one.name, one.namespace)
-        before = self._get(path)
-        query = {
-            "fieldManager": self.field_manager,
-            "fieldValidation": "Strict",
-            "force": self.force,
-            "dryRun": "All" if self.check else None,
-        }
+        before = self.get(path)
+        self._refuse_foreign(one, before)
         deadline = time.monotonic() + NEW_KIND_TIMEOUT
         while True:
             try:
-                after = self.cluster.request("PATCH", path, query=query, body=one.body, content_type=APPLY_TYPE)
+                after = self.write(one, resource, self.force)
                 break
             except ApiError as e:
                 if e.status != 404:
@@ -199,43 +158,72 @@ class Engine:
             return Change(one, resource, CREATED, None, after)
         return Change(one, resource, UPDATED if diff.is_changed(before, after) else UNCHANGED, before, after)
 
+    def write(self, one: Definition, resource: Resource, force: bool) -> diff.Object:
+        """Apply one object; in check mode as a dry run."""
+        query = {
+            "fieldManager": self.field_manager,
+            "fieldValidation": "Strict",
+            "force": force,
+            "dryRun": "All" if self.check else None,
+        }
+        path = resource.path(one.name, one.namespace)
+        return self.cluster.request("PATCH", path, query=query, body=one.body, content_type=APPLY_TYPE)
+
+    def _refuse_foreign(self, one: Definition, before: diff.Object | None) -> None:
+        """Two owners of one object would take it from each other with every run."""
+        theirs = owner.owner_of(before)
+        if self.owned_by and theirs and theirs != self.owned_by and not self.force:
+            raise ClientError(
+                f"{one.label} ({one.source}) belongs to owner {theirs}, not to {self.owned_by}; take it out of the "
+                "definitions there, or set force_conflicts to take it over"
+            )
+
     # -- delete -------------------------------------------------------------------------------------------------
 
-    def delete(self, definitions: list[Definition], timeout: float | None) -> list[Change]:
-        """Delete in the opposite order; with a timeout, each group is gone before the next one goes."""
-        planned = self._plan(definitions, self.catalog, lambda one: True)
-        done: list[Change] = []
-        for _rank, wave in self._waves(planned, reverse=True):
-            changes = self._each(wave, self._delete_one, done)
-            done += changes
-            if timeout and not self.check:
-                self._await_gone([one for one in changes if one.action == DELETED], timeout, done)
-        return done
+    def delete(
+        self, definitions: list[Definition], timeout: float | None, only: t.Callable[[diff.Object], bool] | None = None
+    ) -> list[Change]:
+        """Delete in the opposite order; with a timeout, each group is gone before the next one goes.
 
-    def _delete_one(self, planned: Planned) -> Change:
+        `only` has the last word about each object as it is right before its deletion.
+        """
+        planned = self._resolve(definitions, self.catalog, lambda one: True)
+        deleted: list[Change] = []
+        for _rank, wave in self._waves(planned, reverse=True):
+            changes = self._each(wave, lambda one: self._delete_one(one, only))
+            deleted += changes
+            if timeout and not self.check:
+                self._await_gone([one for one in changes if one.action == DELETED], timeout)
+        return deleted
+
+    def _delete_one(self, planned: Planned, only: t.Callable[[diff.Object], bool] | None) -> Change:
         one, resource = planned
         if resource is None:  # a kind that is not served has no objects
             return Change(one, None, UNCHANGED, None, None)
         path = resource.path(one.name, one.namespace)
-        before = self._get(path)
-        if before is None:
-            return Change(one, resource, UNCHANGED, None, None)
-        query = {"propagationPolicy": "Background", "dryRun": "All" if self.check else None}
+        before = self.get(path)
+        if before is None or (only and not only(before)):
+            return Change(one, resource, UNCHANGED, before, before)
+        options = {
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": before["metadata"]["uid"]},
+            "dryRun": ["All"] if self.check else [],
+        }
         try:
-            self.cluster.request("DELETE", path, query=query)
+            self.cluster.request("DELETE", path, body=options)
         except ApiError as e:
             if e.status != 404:
                 raise
         return Change(one, resource, DELETED, before, None)
 
-    def _await_gone(self, changes: list[Change], timeout: float, done: list[Change]) -> None:
+    def _await_gone(self, changes: list[Change], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         left = changes
         while left:
             left = [change for change in left if self._is_still_there(change)]
             if left and time.monotonic() > deadline:
                 names = ", ".join(change.definition.label for change in left)
-                raise ApplyError([f"still there {timeout:.0f} s after their deletion: {names}"], done)
+                raise ApplyError([f"still there {timeout:.0f} s after their deletion: {names}"], self.done)
             if left:
                 time.sleep(0.5)
 
@@ -243,7 +231,7 @@ class Engine:
         """A controller may have made a new object of the same name, which isn't ours to wait for."""
         if change.resource is None or change.before is None:
             return False
-        now = self._get(change.resource.path(change.definition.name, change.definition.namespace))
+        now = self.get(change.resource.path(change.definition.name, change.definition.namespace))
         return now is not None and now["metadata"].get("uid") == change.before["metadata"].get("uid")
 
     # -- both ---------------------------------------------------------------------------------------------------
@@ -257,7 +245,7 @@ class Engine:
             if change.resource is not None
         ]
 
-    def _get(self, path: str) -> diff.Object | None:
+    def get(self, path: str) -> diff.Object | None:
         try:
             return self.cluster.request("GET", path)
         except ApiError as e:
@@ -265,8 +253,7 @@ class Engine:
                 return None
             raise
 
-    @staticmethod
-    def _each(wave: list[Planned], action: t.Callable[[Planned], Change], done: list[Change]) -> list[Change]:
+    def _each(self, wave: list[Planned], action: t.Callable[[Planned], Change]) -> list[Change]:
         """Run one action on all objects of a wave at once; report every failure, not only the first."""
         changes: list[Change] = []
         problems: list[str] = []
@@ -275,16 +262,10 @@ class Engine:
                 try:
                     changes.append(future.result())
                 except ApiError as e:
-                    problems.append(f"{planned.definition.label} ({planned.definition.source}): {_advice(e)}")
+                    problems.append(f"{planned.definition.label} ({planned.definition.source}): {advice(e)}")
                 except ClientError as e:
                     problems.append(str(e))
+        self.done += changes
         if problems:
-            raise ApplyError(list(dict.fromkeys(problems)), done + changes)
+            raise ApplyError(list(dict.fromkeys(problems)), self.done)
         return changes
-
-
-def _advice(error: ApiError) -> str:
-    if error.status == 409 and error.reason == "Conflict" and error.causes:
-        fields = ", ".join(f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes)
-        return f"other field managers own what this definition sets: {fields}; set force_conflicts to take it over"
-    return str(error)

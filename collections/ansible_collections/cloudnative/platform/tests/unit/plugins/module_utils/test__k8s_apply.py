@@ -119,7 +119,7 @@ APPS = {
                             "resource": "deployments",
                             "responseKind": {"group": "", "version": "", "kind": "Deployment"},
                             "scope": "Namespaced",
-                            "verbs": ["get", "patch"],
+                            "verbs": ["delete", "get", "list", "patch"],
                         },
                         {"resource": "odd", "responseKind": {"kind": "Odd"}, "scope": "Cluster", "verbs": ["create"]},
                     ],
@@ -152,7 +152,7 @@ CORE = {
 
 def test_parse_discovery():
     assert discovery.parse([CORE, APPS]) == {
-        ("v1", "Namespace"): Resource("", "v1", "namespaces", "Namespace", False),
+        ("v1", "Namespace"): Resource("", "v1", "namespaces", "Namespace", False, prunable=False),
         ("apps/v1", "Deployment"): Resource("apps", "v1", "deployments", "Deployment", True),
     }
 
@@ -179,7 +179,9 @@ def test_paths(resource, args, path):
     ("api_version", "kind", "words"),
     [
         ("apps/v1beta1", "Deployment", "it serves Deployment in apps/v1"),
-        ("apps/v1", "Deploymnt", "kinds in apps/v1: Deployment"),
+        ("apps/v1", "Deploymnt", "did you mean Deployment?"),
+        ("apps/v1", "Whatever", "kinds in apps/v1: Deployment"),
+        ("app/v1", "Deploymnt", "did you mean apps/v1, or is its CustomResourceDefinition installed?"),
         ("ex.io/v1", "Foo", "CustomResourceDefinition installed"),
     ],
 )
@@ -187,6 +189,12 @@ def test_unknown_kind_says_what_would_be_right(api_version, kind, words):
     text = discovery.unknown_kind(one(kind, api_version=api_version), discovery.parse([CORE, APPS]))
     assert text.startswith(f"test: the cluster serves no {kind} in {api_version}")
     assert words in text
+
+
+def test_preferred_version_comes_first():
+    new, old = (Resource("ex.io", version, "foos", "Foo", True) for version in ("v2", "v1"))
+    found = discovery.preferred({("ex.io/v2", "Foo"): new, ("ex.io/v1", "Foo"): old})
+    assert found == {"Foo.ex.io": new}
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ def test_is_retriable(status, method, repeated):
     assert client.is_retriable(status, method) is repeated
 
 
+def test_a_definition_of_the_wrong_type_is_not_sent_again():
+    assert client.is_retriable(500, "PATCH", 'failed calling webhook "a.b": timeout')
+    assert not client.is_retriable(500, "PATCH", '{"message": "failed to create typed patch object (n/x): .data.x"}')
+
+
 @pytest.mark.parametrize(
     ("attempt", "header", "low", "high"),
     [

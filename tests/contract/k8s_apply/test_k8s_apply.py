@@ -11,71 +11,9 @@ import time
 import typing as t
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from apply_objects import Run, config_map, custom, deployment
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, Cluster
-from ansible_collections.cloudnative.platform.plugins.modules import k8s_apply
-
-Run = t.Callable[..., dict[str, t.Any]]
-
-
-@pytest.fixture(name="cluster")
-def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
-    return Cluster(kubernetes_api)
-
-
-@pytest.fixture(name="namespace")
-def fixture_namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:50].rstrip("-")
-    cluster.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
-    return name
-
-
-@pytest.fixture(name="run")
-def fixture_run(kubernetes_api: dict[str, t.Any], capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(check: bool = False, diff: bool = False, **params: t.Any) -> dict[str, t.Any]:
-        arguments = {"kubeconfig": kubernetes_api, "_ansible_check_mode": check, "_ansible_diff": diff, **params}
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            k8s_apply.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
-
-def config_map(name: str, namespace: str | None = None, **data: t.Any) -> dict[str, t.Any]:
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-
-
-def deployment(name: str, namespace: str, **spec: t.Any) -> dict[str, t.Any]:
-    template = {
-        "metadata": {"labels": {"app": name}},
-        "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10.2"}]},
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template, **spec},
-    }
-
-
-def custom(plural: str, kind: str, group: str) -> dict[str, t.Any]:
-    schema = {
-        "type": "object",
-        "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}},
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "singular": plural[:-1], "kind": kind},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
 
 
 def test_everything_in_one_call(run: Run, cluster: Cluster) -> None:

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One call of k8s_apply, from its options to its result."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import owner
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
+    UNCHANGED,
+    ApplyError,
+    Change,
+    summary,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
+    Definition,
+    DefinitionError,
+    collect,
+    listed,
+    read_files,
+    secrets_of,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster, mask_only
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+class Run:
+    def __init__(self, module: AnsibleModule, cluster: Cluster) -> None:
+        params = module.params
+        self.module = module
+        self.params = params
+        self.cluster = cluster
+        self.engine = Engine(
+            cluster,
+            params["field_manager"],
+            params["force_conflicts"],
+            module.check_mode,
+            params["namespace"],
+            owned_by=params["owner"],
+        )
+        self.estate: Estate | None = None
+        self.timeout: float | None = params["wait_timeout"] if params["wait"] else None
+
+    def __call__(self) -> None:
+        """Ends the module."""
+        started = time.monotonic()
+        try:
+            if self.params["owner"]:
+                name = owner.check_name(self.params["owner"])
+                self.estate = Estate(self.engine, name, self.params["owner_namespace"])
+            self.put_in() if self.params["state"] == "present" else self.take_out()
+        except (ClientError, DefinitionError) as e:
+            self.fail(e)
+        self.warn()
+        duration = round(time.monotonic() - started, 2)
+        self.module.exit_json(requests=self.cluster.requests, duration=duration, **self.result())
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def definitions(self) -> list[Definition]:
+        given = listed(self.params["definitions"])
+        sources = [(f"definitions[{number}]", item) for number, item in enumerate(given)]
+        definitions = collect([*sources, *read_files(self.params["src"])])
+        mask_only(self.module, given, secrets_of(definitions))
+        return definitions
+
+    def put_in(self) -> None:
+        definitions = self.definitions()
+        prune = self.params["prune"]
+        if prune and not definitions:
+            raise DefinitionError(
+                f"there are no definitions, so everything of owner {self.params['owner']} would be pruned; if that is "
+                "meant, use state=absent without definitions"
+            )
+        planned = self.engine.plan(definitions)
+        if self.estate:
+            self.estate.observe(planned)
+            if prune:
+                self.estate.plan_prune(self.params["prune_max"])
+            self.estate.open()
+        sent = self.engine.send(planned)
+        self.wait(sent)
+        if self.estate:
+            if prune:
+                self.estate.prune(self.timeout)
+            self.estate.close(prune)
+
+    def wait(self, sent: list[Change]) -> None:
+        if self.timeout is None or self.module.check_mode:
+            return
+        problems = Waiter(self.cluster).wait(self.engine.targets(sent), self.timeout)
+        if problems:
+            self.warn()
+            self.module.fail_json(msg="; ".join(problems), **self.result())
+
+    def take_out(self) -> None:
+        definitions = self.definitions()
+        if definitions or not self.estate:
+            self.engine.delete(definitions, self.timeout)
+            return
+        self.estate.observe()
+        self.estate.plan_removal()
+        self.estate.prune(self.timeout)
+        self.estate.remove_record()
+
+    # -- what came of it ----------------------------------------------------------------------------------------
+
+    def result(self) -> dict[str, t.Any]:
+        return summary(self.engine.done, self.module.check_mode, self.module._diff)
+
+    def warn(self) -> None:
+        warnings = [change.warning for change in self.engine.done if change.warning]
+        for text in [*warnings, *(self.estate.warnings if self.estate else [])]:
+            self.module.warn(text)
+
+    def fail(self, error: Exception) -> None:
+        """Whatever went wrong, what was done before it is told."""
+        if not isinstance(error, ApplyError) and any(change.action != UNCHANGED for change in self.engine.done):
+            error = ApplyError([str(error)], self.engine.done)
+        self.warn()
+        self.module.fail_json(msg=str(error), **self.result())
