@@ -33,6 +33,7 @@ SCENARIOS = (
     "controllers",
     "secrets",
     "resume",
+    "addons",
 )
 
 
