@@ -13,10 +13,13 @@ generated models cost more time than the requests themselves. Runs on the contro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import re
+import socket
+import threading
 import time
 import traceback
 import typing as t
@@ -236,6 +239,18 @@ class Cluster:
             attempt += 1
             started = time.monotonic()
 
+    def stream(self, path: str, query: dict[str, t.Any], timeout: float) -> Stream:
+        """A watch: lines of JSON until the server ends it, with at most `timeout` seconds between two of them."""
+        headers = {"Accept": "application/json", "User-Agent": "cloudnative.platform"}
+        fields = {key: _query_value(value) for key, value in query.items() if value is not None}
+        try:
+            response = self._send("GET", path, fields, None, headers, timeout, preload_content=False)
+        except urllib3.exceptions.HTTPError as e:
+            raise Unreachable(self.host, _connection_problem(e, "GET")[0]) from e
+        if response.status >= 400:
+            raise _api_error(response, "GET", path)
+        return Stream(response, self.host)
+
     def _send(
         self,
         method: str,
@@ -244,6 +259,7 @@ class Cluster:
         data: bytes | None,
         headers: dict[str, str],
         timeout: float,
+        preload_content: bool = True,
     ) -> t.Any:
         # Asked for each request: a token from an exec plugin or a projected file is renewed in here.
         auth = {
@@ -262,10 +278,45 @@ class Cluster:
             headers={**headers, **auth},
             timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
             retries=False,
+            preload_content=preload_content,
         )
 
     def close(self) -> None:
         self._pool.clear()
+
+
+class Stream:
+    """Objects of an answer that comes bit by bit. Another thread may close it."""
+
+    def __init__(self, response: t.Any, host: str) -> None:
+        self._response = response
+        self._host = host
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __iter__(self) -> t.Iterator[t.Any]:
+        rest = b""
+        try:
+            for part in self._response.stream(65536):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            # An answer that is cut off in the middle of a line is no JSON.
+            if not self._closed:
+                raise Unreachable(self._host, f"the watch broke off: {e}") from e
+        finally:
+            with self._lock:
+                self._closed = True
+                self._response.close()
+
+    def close(self) -> None:
+        """End the iteration, which may wait for bytes in another thread: the socket is shut down below it."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._response.fileno())) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _load(kubeconfig: dict[str, t.Any] | str | None, context: str | None, host: str | None) -> t.Any:

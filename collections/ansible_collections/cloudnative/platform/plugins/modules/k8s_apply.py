@@ -16,6 +16,8 @@ description:
   - Everything goes over one connection pool; what the API serves is asked once, in two requests.
   - Unknown kinds, invalid YAML and objects that are defined twice are refused before anything is sent.
   - Fields that are not set by the definitions are left to whoever set them.
+requirements:
+  - jmespath, for O(wait_for)
 extends_documentation_fragment:
   - cloudnative.platform._attributes
   - cloudnative.platform._k8s_auth
@@ -105,8 +107,20 @@ options:
   wait:
     description:
       - Whether to wait until the objects are ready, or gone with O(state=absent).
-      - Deployments, DaemonSets, StatefulSets, Jobs, APIServices and CustomResourceDefinitions are waited for.
-      - A rollout that has failed ends the wait at once.
+      - Waited for are Deployments, DaemonSets, StatefulSets, ReplicaSets, Pods and Jobs; PersistentVolumeClaims (one
+        whose storage class waits for a first consumer may stay pending); Services of type LoadBalancer;
+        CustomResourceDefinitions and APIServices; GatewayClasses, Gateways and routes of the Gateway API; and any other
+        custom object by its conditions C(Ready), C(Reconciling) and C(Stalled) and its C(observedGeneration). One that
+        has none of them is ready once it is stored; O(wait_for) says what else there is to wait for.
+      - The objects are watched, not asked again and again, and all at once.
+      - A rollout that can't succeed ends the wait at once, with its reason. That is an image that the registry refuses,
+        a container that crashed three times (with the last lines of its log), a failed Job, a Deployment beyond its
+        progress deadline.
+      - What may pass by itself gets a while. A registry that doesn't answer gets 60 seconds, a missing Secret or
+        ConfigMap and pods that quota or admission refuse 10 seconds, a pod that no node can take
+        O(unschedulable_timeout).
+      - When the time is over, the error says for each object what is missing, what its containers wait for, its last
+        warnings and the last lines of a log.
     type: bool
     default: false
   wait_timeout:
@@ -114,6 +128,44 @@ options:
       - Seconds to wait, for all objects together.
     type: int
     default: 120
+  wait_for:
+    description:
+      - Further conditions that must hold before the call ends, with O(wait=true).
+      - The objects need not be among the definitions; an operator may make them.
+      - A wrong expression or an unknown kind is refused before anything is sent.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      api_version:
+        description:
+          - API version of the object, needed when several groups have its kind.
+        type: str
+      kind:
+        description:
+          - Kind of the object.
+        type: str
+        required: true
+      name:
+        description:
+          - Name of the object.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of the object, O(namespace) when not given.
+        type: str
+      expression:
+        description:
+          - JMESPath expression on the object. The condition holds when it is not null, not false and not empty.
+        type: str
+        required: true
+  unschedulable_timeout:
+    description:
+      - Seconds that a pod may be without a node that can take it, before that counts as a failure. More where an
+        autoscaler adds nodes.
+    type: int
+    default: 60
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 """
@@ -146,6 +198,24 @@ EXAMPLES = r"""
     owner: shop
     prune: true
     wait: true
+
+- name: Install an operator and wait for what it makes
+  cloudnative.platform.k8s_apply:
+    kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
+    src:
+      - manifests/database/
+    wait: true
+    wait_timeout: 300
+    wait_for:
+      - kind: Cluster
+        api_version: postgresql.cnpg.io/v1
+        name: orders
+        namespace: shop
+        expression: status.readyInstances == spec.instances
+      - kind: Secret
+        name: orders-app
+        namespace: shop
+        expression: data.password
 
 - name: Remove all of it
   cloudnative.platform.k8s_apply:
@@ -227,6 +297,19 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "prune_max": {"type": "str", "default": "50%"},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
+    "wait_for": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "api_version": {"type": "str"},
+            "kind": {"type": "str", "required": True},
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str"},
+            "expression": {"type": "str", "required": True},
+        },
+    },
+    "unschedulable_timeout": {"type": "int", "default": 60},
 }
 
 
@@ -236,6 +319,8 @@ def main() -> None:
         required_if=[("prune", True, ["owner"])],
         supports_check_mode=True,
     )
+    if module.params["wait_for"] and not (module.params["wait"] and module.params["state"] == "present"):
+        module.fail_json(msg="wait_for needs wait=true and state=present: otherwise nothing is waited for")
     Run(module, Cluster.from_module(module))()
 
 

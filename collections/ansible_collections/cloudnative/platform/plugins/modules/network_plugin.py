@@ -215,6 +215,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.order import Rank
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.pods import Patience
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.readiness import daemon_set
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
@@ -384,7 +385,9 @@ class Network:
         names = [node["metadata"]["name"] for node in nodes]
         targets += [Target(NODE, name, None) for name in names if name not in silent]
         timeout = 0 if self.module.check_mode else self.module.params["wait_timeout"]
-        problems = result["not_ready"] = Waiter(self.cluster).wait(targets, timeout)
+        # No node takes other pods before the network is there, and what needs the network may end and start again.
+        patience = Patience(not_scheduled=timeout, restarts=5)
+        problems = result["not_ready"] = Waiter(self.cluster, patience=patience).wait(targets, timeout)
         if problems and not self.module.check_mode:
             self.module.fail_json(msg=f"the {self.plugin} network is not ready: {'; '.join(problems)}", **result)
 

@@ -25,7 +25,7 @@ CRD_GROUP = "apiextensions.k8s.io"
 
 # Groups that every cluster serves: a kind that is missing here is a mistake, not something yet to be installed.
 # Not by the suffix .k8s.io: the Gateway API, snapshots and metrics have it too, and come later or never.
-_BUILT_IN = frozenset(
+BUILT_IN = frozenset(
     {
         "",
         "admissionregistration.k8s.io",
@@ -135,7 +135,7 @@ def preferred(catalog: Catalog) -> dict[str, Resource]:
 
 
 def is_built_in(api_version: str) -> bool:
-    return group_of(api_version) in _BUILT_IN
+    return group_of(api_version) in BUILT_IN
 
 
 def unknown_kind(definition: Definition, catalog: Catalog) -> str:

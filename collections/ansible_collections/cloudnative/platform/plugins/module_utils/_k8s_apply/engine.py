@@ -217,30 +217,26 @@ class Engine:
         return Change(one, resource, DELETED, before, None)
 
     def _await_gone(self, changes: list[Change], timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        left = changes
-        while left:
-            left = [change for change in left if self._is_still_there(change)]
-            if left and time.monotonic() > deadline:
-                names = ", ".join(change.definition.label for change in left)
-                raise ApplyError([f"still there {timeout:.0f} s after their deletion: {names}"], self.done)
-            if left:
-                time.sleep(0.5)
-
-    def _is_still_there(self, change: Change) -> bool:
-        """A controller may have made a new object of the same name, which isn't ours to wait for."""
-        if change.resource is None or change.before is None:
-            return False
-        now = self.get(change.resource.path(change.definition.name, change.definition.namespace))
-        return now is not None and now["metadata"].get("uid") == change.before["metadata"].get("uid")
+        targets = [
+            Target(one.resource, one.definition.name, one.definition.namespace, ending=one.before["metadata"]["uid"])
+            for one in changes
+            if one.resource is not None and one.before is not None
+        ]
+        problems = Waiter(self.cluster, WORKERS).wait(targets, timeout, "gone")
+        if problems:
+            raise ApplyError(problems, self.done)
 
     # -- both ---------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def targets(changes: list[Change]) -> list[Target]:
-        """What there is to wait for after an apply."""
+    def targets(self, changes: list[Change]) -> list[Target]:
+        """What there is to wait for after an apply. A dry run tells nothing of what the object is now."""
         return [
-            Target(change.resource, change.definition.name, change.definition.namespace)
+            Target(
+                change.resource,
+                change.definition.name,
+                change.definition.namespace,
+                seen=None if self.check else change.after,
+            )
             for change in changes
             if change.resource is not None
         ]

@@ -11,12 +11,18 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible.module_utils.basic import missing_required_lib
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import owner
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     UNCHANGED,
     ApplyError,
-    Change,
     summary,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.conditions import (
+    LIBRARY_ERROR,
+    compiled,
+    resource_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     Definition,
@@ -26,9 +32,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
     read_files,
     secrets_of,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import from_crds
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.pods import Patience
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster, mask_only
 
 if t.TYPE_CHECKING:
@@ -84,22 +92,38 @@ class Run:
                 "meant, use state=absent without definitions"
             )
         planned = self.engine.plan(definitions)
+        conditions = self.conditions(definitions)
         if self.estate:
             self.estate.observe(planned)
             if prune:
                 self.estate.plan_prune(self.params["prune_max"])
             self.estate.open()
         sent = self.engine.send(planned)
-        self.wait(sent)
+        self.wait([*self.engine.targets(sent), *conditions])
         if self.estate:
             if prune:
                 self.estate.prune(self.timeout)
             self.estate.close(prune)
 
-    def wait(self, sent: list[Change]) -> None:
+    def conditions(self, definitions: list[Definition]) -> list[Target]:
+        """What the user waits for besides, checked before anything is sent."""
+        if self.params["wait_for"] and LIBRARY_ERROR:
+            self.module.fail_json(msg=missing_required_lib("jmespath"), exception=LIBRARY_ERROR)
+        catalog = {**from_crds(definitions), **self.engine.catalog} if self.params["wait_for"] else {}
+        targets: list[Target] = []
+        for number, one in enumerate(self.params["wait_for"]):
+            source = f"wait_for[{number}]"
+            rule = compiled(one["expression"], source)
+            resource = resource_of(one["kind"], one["api_version"], catalog, source)
+            namespace = (one["namespace"] or self.params["namespace"]) if resource.namespaced else None
+            targets.append(Target(resource, one["name"], namespace, rule))
+        return targets
+
+    def wait(self, targets: list[Target]) -> None:
         if self.timeout is None or self.module.check_mode:
             return
-        problems = Waiter(self.cluster).wait(self.engine.targets(sent), self.timeout)
+        patience = Patience(not_scheduled=self.params["unschedulable_timeout"])
+        problems = Waiter(self.cluster, patience=patience).wait(targets, self.timeout)
         if problems:
             self.warn()
             self.module.fail_json(msg="; ".join(problems), **self.result())

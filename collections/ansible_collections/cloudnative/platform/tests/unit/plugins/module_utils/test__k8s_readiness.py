@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import wait
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.readiness import (
     State,
     daemon_set,
-    event_lines,
+    ended,
     has_rule,
-    pod_problems,
     readiness,
+    volume_claim,
+    waits_for_pod,
 )
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, Unreachable
 
 
 def body(spec=None, status=None, generation=1, **metadata):
@@ -51,6 +48,9 @@ QUOTA = conditions(("ReplicaFailure", "True", "FailedCreate", "exceeded quota"))
         ("Deployment", body({"replicas": 2}, {**DONE, "terminatingReplicas": 1}), State.WAITING, "1 old pods"),
         ("Deployment", body({"replicas": 2}, {**DONE, "terminatingReplicas": 0}), State.READY, ""),
         ("Deployment", body({"replicas": 2}, STUCK), State.FAILED, "too slow"),
+        ("Deployment", body({"replicas": 2, "paused": True}, {}), State.READY, ""),
+        ("ReplicaSet", body({"replicas": 2}, {"availableReplicas": 2}), State.READY, ""),
+        ("ReplicaSet", body({"replicas": 2}, {**QUOTA, "availableReplicas": 1}), State.WAITING, "exceeded quota"),
         ("DaemonSet", body({}, DAEMONS), State.READY, ""),
         ("DaemonSet", body({}, {}), State.READY, ""),
         ("DaemonSet", body({}, DAEMONS, generation=2), State.WAITING, "not seen"),
@@ -121,7 +121,8 @@ def test_others(group, kind, obj, state, words):
 def test_what_has_no_rule_is_not_waited_for():
     assert has_rule("apps", "Deployment")
     assert not has_rule("", "ConfigMap")
-    assert not has_rule("ex.io", "Deployment")
+    # What another group's kinds mean is not known, but their conditions may tell.
+    assert has_rule("ex.io", "Deployment")
 
 
 @pytest.mark.parametrize(
@@ -132,125 +133,163 @@ def test_daemon_set_without_nodes_that_are_gone(available, tolerated, ready):
     assert (daemon_set(body(status=status), tolerated).state is State.READY) is ready
 
 
-def pod(statuses=(), node="n1", init=(), **status):
-    return {
-        "metadata": {"name": "p"},
-        "spec": {"nodeName": node} if node else {},
-        "status": {"initContainerStatuses": list(init), "containerStatuses": list(statuses), **status},
-    }
+def gateway_conditions(*entries):
+    return [dict(zip(("type", "status", "observedGeneration", "reason"), entry)) for entry in entries]
 
 
-def waiting(name, reason, message=""):
-    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
+ACCEPTED = gateway_conditions(("Accepted", "True", 2), ("ResolvedRefs", "True", 2))
+PARENTS = {"parentRefs": [{"name": "edge", "sectionName": "https"}, {"name": "inner"}]}
 
 
-@pytest.mark.parametrize(
-    ("found", "problems"),
-    [
-        (pod([{"name": "c", "ready": True, "state": {"running": {}}}]), []),
-        (
-            pod([waiting("c", "ImagePullBackOff", "no such image")]),
-            ["pod p on n1: container c waiting: ImagePullBackOff: no such image"],
-        ),
-        (
-            pod([waiting("c", "PodInitializing")], init=[waiting("i", "ErrImagePull")]),
-            ["pod p on n1: container i waiting: ErrImagePull"],
-        ),
-        (pod([waiting("c", "PodInitializing")]), ["pod p on n1: container c waiting: PodInitializing"]),
-        (
-            pod([{**waiting("c", "CrashLoopBackOff"), "lastState": {"terminated": {"message": "one\ntwo\n"}}}]),
-            ["pod p on n1: container c waiting: CrashLoopBackOff; its last words: two"],
-        ),
-        (
-            pod([{"name": "c", "state": {"terminated": {"exitCode": 3, "message": "bad flag"}}}]),
-            ["pod p on n1: container c ended with exit code 3; its last words: bad flag"],
-        ),
-        (pod([{"name": "c", "state": {"terminated": {"exitCode": 0}}}]), []),
-        (
-            pod([{"name": "c", "ready": False, "state": {"running": {}}}]),
-            ["pod p on n1: container c runs but is not ready"],
-        ),
-        (
-            pod(node=None, **conditions(("PodScheduled", "False", "Unschedulable", "0/3 nodes"))),
-            ["pod p: not scheduled (Unschedulable: 0/3 nodes)"],
-        ),
-        (pod(node=None), ["pod p: waits for the scheduler"]),
-    ],
-)
-def test_pod_problems(found, problems):
-    assert pod_problems([found]) == problems
-
-
-def test_event_lines_are_the_latest_warnings_once():
-    def event(second, message, kind="Warning"):
-        return {
-            "type": kind,
-            "reason": "Failed",
-            "message": message,
-            "lastTimestamp": f"2026-11-22T10:00:0{second}Z",
-            "involvedObject": {"kind": "Pod", "name": "p"},
-        }
-
-    events = [event(4, "d"), event(1, "a"), event(3, "a"), event(2, "b"), event(5, "fine", "Normal"), event(0, "z")]
-    assert event_lines(events) == ["Pod p: Failed: b", "Pod p: Failed: a", "Pod p: Failed: d"]
-
-
-class Api:
-    """Answers what it is told to, one after the other, and then the last one forever."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-
-    def request(self, method, path, query=None):
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-NODE = Target(Resource("", "v1", "nodes", "Node", False), "n1", None)
-READY = body(status=conditions(("Ready", "True")))
-NOT_READY = body(status=conditions(("Ready", "False", "NoCNI")))
-
-
-def refused(status):
-    return ApiError(status, "Reason", "because", "GET", "/api/v1/nodes/n1")
+def parent(name, conditions, **more):
+    return {"parentRef": {"group": "gateway.networking.k8s.io", "name": name, **more}, "conditions": conditions}
 
 
 @pytest.mark.parametrize(
-    "answers",
+    ("kind", "obj", "state", "words"),
     [
-        [READY],
-        [NOT_READY, READY],
-        [refused(404), READY],
-        [refused(503), READY],
-        [Unreachable("https://api", "restarts"), READY],
+        ("GatewayClass", body(status={"conditions": ACCEPTED}, generation=2), State.READY, ""),
+        ("Gateway", body(status={"conditions": ACCEPTED}, generation=2), State.WAITING, "not Programmed"),
+        (
+            "Gateway",
+            body(status={"conditions": gateway_conditions(("Accepted", "True", 1))}, generation=2),
+            State.WAITING,
+            "Accepted is not known of this version yet",
+        ),
+        (
+            "Gateway",
+            body(
+                status={"conditions": gateway_conditions(("Accepted", "True", 2), ("Programmed", "False", 2, "NoIP"))}
+            ),
+            State.WAITING,
+            "not Programmed (NoIP)",
+        ),
+        (
+            "Gateway",
+            body(status={"conditions": gateway_conditions(("Accepted", "True", 2), ("Programmed", "True", 2))}),
+            State.READY,
+            "",
+        ),
+        ("HTTPRoute", body(PARENTS, {}), State.WAITING, "no controller has answered for parent edge yet"),
+        (
+            "HTTPRoute",
+            body(PARENTS, {"parents": [parent("edge", ACCEPTED, sectionName="http"), parent("inner", ACCEPTED)]}),
+            State.WAITING,
+            "parent edge",
+        ),
+        (
+            "HTTPRoute",
+            body(PARENTS, {"parents": [parent("edge", ACCEPTED, sectionName="https"), parent("inner", ACCEPTED[:1])]}),
+            State.WAITING,
+            "parent inner: not ResolvedRefs",
+        ),
+        (
+            "GRPCRoute",
+            body(PARENTS, {"parents": [parent("edge", ACCEPTED, sectionName="https"), parent("inner", ACCEPTED)]}),
+            State.READY,
+            "",
+        ),
+        ("HTTPRoute", body(), State.READY, ""),
     ],
 )
-def test_wait_ends_well(monkeypatch, answers):
-    monkeypatch.setattr(wait, "INTERVAL", 0)
-    assert wait.Waiter(Api(*answers)).wait([NODE], 5) == []
+def test_gateway_api(kind, obj, state, words):
+    verdict = readiness("gateway.networking.k8s.io", kind, obj)
+    assert verdict.state is state
+    assert words in verdict.message
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("obj", "state", "words"),
     [
-        (NOT_READY, "Node n1: not Ready (NoCNI)"),
-        (refused(404), "Node n1: it is not there"),
-        (refused(500), "Node n1: get nodes n1 failed (500 Reason): because"),
-        (Unreachable("https://api", "gone"), "Node n1: the Kubernetes API at https://api can't be reached: gone"),
+        ({"metadata": {"name": "x", "generation": 3}}, State.READY, ""),
+        (body(status=conditions(("Ready", "True"))), State.READY, ""),
+        (body(status=conditions(("Ready", "False", "NoDisk", "full"))), State.WAITING, "not Ready (NoDisk: full)"),
+        (body(status=conditions(("Ready", "True")), generation=2), State.WAITING, "not seen this version"),
+        (
+            {
+                "metadata": {"generation": 2},
+                "status": {"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 1}]},
+            },
+            State.WAITING,
+            "Ready is not known of this version yet",
+        ),
+        (body(status=conditions(("Reconciling", "True", "Working"), ("Ready", "True"))), State.WAITING, "reconciling"),
+        (body(status=conditions(("Stalled", "True", "Wrong", "no such class"))), State.FAILED, "no such class"),
+        (body(deletionTimestamp="now"), State.FAILED, "being deleted"),
     ],
 )
-def test_wait_ends_late(monkeypatch, answer, problem):
-    monkeypatch.setattr(wait, "INTERVAL", 0.01)
-    assert wait.Waiter(Api(answer)).wait([NODE], 0.05) == [f"not ready after 0 s: {problem}"]
-    assert wait.Waiter(Api(answer)).wait([NODE], 0) == [f"not ready: {problem}"]
+def test_custom_objects_by_their_conditions(obj, state, words):
+    verdict = readiness("ex.io", "Thing", obj)
+    assert verdict.state is state
+    assert words in verdict.message
 
 
-def test_wait_does_not_wait_for_what_will_not_come():
-    stuck = Target(Resource("apps", "v1", "deployments", "Deployment", True), "web", None)
-    assert wait.Waiter(Api(body({"replicas": 1}, STUCK))).wait([stuck], 60) == [
-        "Deployment web: the rollout made no progress (ProgressDeadlineExceeded: too slow)"
+@pytest.mark.parametrize(
+    ("kind", "obj", "state", "words"),
+    [
+        ("Service", body({"type": "ClusterIP"}), State.READY, ""),
+        ("Service", body({"type": "LoadBalancer"}), State.WAITING, "no load balancer"),
+        (
+            "Service",
+            body({"type": "LoadBalancer"}, {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}),
+            State.READY,
+            "",
+        ),
+        ("Pod", body(status={"phase": "Pending"}), State.WAITING, "Pending"),
+        ("Pod", body(status={"phase": "Running", **conditions(("Ready", "True"))}), State.READY, ""),
+        ("Pod", body(status={"phase": "Running", **conditions(("Ready", "False"))}), State.WAITING, "not ready"),
+        ("Pod", body(status={"phase": "Succeeded"}), State.READY, ""),
+        ("Pod", body(status={"phase": "Failed", "reason": "Evicted"}), State.FAILED, "Evicted"),
+    ],
+)
+def test_core(kind, obj, state, words):
+    verdict = readiness("", kind, obj)
+    assert verdict.state is state
+    assert words in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "waits", "state", "words"),
+    [
+        ({"storageClassName": "fast"}, {"phase": "Bound"}, False, State.READY, ""),
+        ({"storageClassName": "fast"}, {"phase": "Pending"}, True, State.READY, ""),
+        ({"storageClassName": "fast"}, {"phase": "Pending"}, False, State.WAITING, "not bound by storage class fast"),
+        ({}, {"phase": "Pending"}, False, State.WAITING, "the cluster has no default one"),
+        ({"volumeName": "v"}, {"phase": "Pending"}, False, State.WAITING, "not bound"),
+        ({"volumeName": "v"}, {"phase": "Lost"}, True, State.FAILED, "volume v is lost"),
+    ],
+)
+def test_volume_claim(spec, status, waits, state, words):
+    verdict = volume_claim(body(spec, status), waits)
+    assert verdict.state is state
+    assert words in verdict.message
+
+
+def storage_class(name, mode, default=False):
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"} if default else {}
+    return {"metadata": {"name": name, "annotations": annotations}, "volumeBindingMode": mode}
+
+
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [
+        ({}, True),
+        ({"storageClassName": "fast"}, False),
+        ({"storageClassName": "local"}, True),
+        ({"storageClassName": "none"}, False),
+        ({"storageClassName": ""}, False),
+    ],
+)
+def test_claims_that_wait_for_a_pod(spec, waits):
+    classes = [
+        storage_class("fast", "Immediate"),
+        storage_class("local", "WaitForFirstConsumer", default=True),
     ]
-    with pytest.raises(ApiError, match="not allowed"):
-        wait.Waiter(Api(refused(403))).wait([NODE], 60)
+    assert waits_for_pod(body(spec), classes) is waits
+
+
+def test_end_of_an_object():
+    assert ended(None, "u1").state is State.READY
+    # A controller made a new one of the same name.
+    assert ended(body(uid="u2"), "u1").state is State.READY
+    assert "held by finalizers a.io/x, b" in ended(body(uid="u1", finalizers=["a.io/x", "b"]), "u1").message
