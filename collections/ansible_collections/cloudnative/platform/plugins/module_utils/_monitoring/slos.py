@@ -38,6 +38,10 @@ _RESERVED_LABELS = ("alertname", "slo")
 class SloError(Exception):
     """Objectives that no rules can be made of; says all that is wrong."""
 
+    def __init__(self, text: str, findings: t.Sequence[Finding] = ()) -> None:
+        super().__init__(text)
+        self.findings = findings
+
 
 @dataclass(frozen=True)
 class Slo:
@@ -71,7 +75,7 @@ def parse(slos: t.Any) -> list[Slo]:
             findings.append(Finding(_title(slo.name), None, "is there twice", "give each objective a name of its own"))
         seen.update([slo.name] if slo else [])
     if findings:
-        raise SloError("\n".join(finding.sentence() for finding in findings))
+        raise SloError("\n".join(finding.sentence() for finding in findings), findings)
     return [slo for slo in parsed if slo]
 
 
