@@ -49,6 +49,59 @@ options:
     type: list
     elements: path
     default: []
+  artifacts:
+    description:
+      - Manifests out of file artifacts in the platform's registry, where the bundle's components are.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      component:
+        description:
+          - Name of a component of the bundle, as in O(components).
+        type: str
+      ref:
+        description:
+          - Reference of an artifact, in place of a component.
+        type: str
+      digest:
+        description:
+          - Digest of the manifest of O(artifacts[].ref). Without it, the tag in the reference is followed.
+        type: str
+      files:
+        description:
+          - Names of the files, or patterns such as V(crd-*.yaml). All C(*.yml), C(*.yaml) and C(*.json) when not given.
+          - A name or pattern that no file of the artifact has is an error.
+        type: list
+        elements: str
+  registry:
+    description:
+      - The registry that holds the artifacts; needed with O(artifacts).
+    type: dict
+    suboptions:
+      endpoints:
+        description:
+          - URLs of the registry hosts; the next one is asked when one doesn't answer.
+        type: list
+        elements: str
+        required: true
+      ca_pem:
+        description:
+          - Certificate authority of the registry, PEM.
+        type: str
+      username:
+        description:
+          - User that may pull.
+        type: str
+      password:
+        description:
+          - Password of that user.
+        type: str
+  components:
+    description:
+      - What the registry was seeded with, by component name, as the bundle describes it.
+    type: dict
+    default: {}
   namespace:
     description:
       - Namespace of namespaced objects that don't name one.
@@ -217,6 +270,16 @@ EXAMPLES = r"""
         namespace: shop
         expression: data.password
 
+- name: Apply a manifest of the bundle, out of the registry
+  cloudnative.platform.k8s_apply:
+    kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
+    artifacts:
+      - component: prometheus-operator-crds
+        files: ["*.yaml"]
+    registry: "{{ registry_client }}"
+    components: "{{ registry_components }}"
+    owner: monitoring-crds
+
 - name: Remove all of it
   cloudnative.platform.k8s_apply:
     kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
@@ -273,10 +336,10 @@ duration:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.run import Run
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import AUTH_ARG_SPEC, Cluster
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_texts import REGISTRY_OPTIONS
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **AUTH_ARG_SPEC,
@@ -287,6 +350,21 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
         "aliases": ["resource_definition", "definition", "inline"],
     },
     "src": {"type": "list", "elements": "path", "default": []},
+    "artifacts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "component": {"type": "str"},
+            "ref": {"type": "str"},
+            "digest": {"type": "str"},
+            "files": {"type": "list", "elements": "str"},
+        },
+        "required_one_of": [("component", "ref")],
+        "mutually_exclusive": [("component", "ref"), ("component", "digest")],
+    },
+    "registry": {"type": "dict", "options": REGISTRY_OPTIONS},
+    "components": {"type": "dict", "default": {}},
     "namespace": {"type": "str", "default": "default"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "field_manager": {"type": "str", "default": "cloudnative.platform"},
@@ -314,11 +392,13 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = MaskedModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[("prune", True, ["owner"])],
         supports_check_mode=True,
     )
+    if module.params["artifacts"] and not module.params["registry"]:
+        module.fail_json(msg="artifacts needs registry: the registry that holds them")
     if module.params["wait_for"] and not (module.params["wait"] and module.params["state"] == "present"):
         module.fail_json(msg="wait_for needs wait=true and state=present: otherwise nothing is waited for")
     Run(module, Cluster.from_module(module))()

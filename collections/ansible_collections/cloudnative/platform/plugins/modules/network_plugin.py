@@ -197,8 +197,6 @@ nodes:
   elements: str
 """
 
-import os
-import tempfile
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _network_manifest as manifests
@@ -225,8 +223,12 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
     Cluster,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
-from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import File, OciFilesError, resolve
-from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files_io import Source
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import OciFilesError
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_texts import (
+    REGISTRY_OPTIONS,
+    artifact_of,
+    read_texts,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -241,12 +243,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "registry": {
         "type": "dict",
         "required": True,
-        "options": {
-            "endpoints": {"type": "list", "elements": "str", "required": True},
-            "ca_pem": {"type": "str"},
-            "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
-        },
+        "options": REGISTRY_OPTIONS,
     },
     "components": {"type": "dict", "required": True},
     "calico": {
@@ -344,25 +341,10 @@ class Network:
                     )
 
     def manifest(self) -> list[dict[str, t.Any]]:
-        component = self.components.get(self.plugin)
-        if not component:
-            raise manifests.ManifestError(
-                f"components has no {self.plugin}; is the registry seeded with a bundle that holds the plugin?"
-            )
-        name = f"{self.plugin}.yaml"
-        source = Source(self.module.params["registry"], os.uname().nodename)
-        try:
-            file = File(ref=component["ref"], digest=component["digest"], name=name, path=name)
-            file = resolve(file, source.layers(file))
-            with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as directory:
-                path = os.path.join(directory, name)
-                source.download(file, path)
-                with open(path, encoding="utf-8") as text:
-                    return parse_yaml(text.read(), f"{name} of {component['ref']}")
-        finally:
-            source.close()
-            for warning in source.warnings:
-                self.module.warn(warning)
+        wanted = {"component": self.plugin, "files": [f"{self.plugin}.yaml"]}
+        artifact = artifact_of(wanted, self.components, "the manifest of the plugin")
+        ((name, text),) = read_texts(self.module.params["registry"], [artifact], self.module.tmpdir, self.module.warn)
+        return parse_yaml(text, name)
 
     def settings(self) -> dict[str, t.Any]:
         settings = dict(self.module.params[self.plugin])

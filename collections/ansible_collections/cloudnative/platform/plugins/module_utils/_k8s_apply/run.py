@@ -38,6 +38,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.po
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster, mask_only
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import OciFilesError
+from ansible_collections.cloudnative.platform.plugins.module_utils._oci_texts import artifact_of, read_texts
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -68,7 +70,7 @@ class Run:
                 name = owner.check_name(self.params["owner"])
                 self.estate = Estate(self.engine, name, self.params["owner_namespace"])
             self.put_in() if self.params["state"] == "present" else self.take_out()
-        except (ClientError, DefinitionError) as e:
+        except (ClientError, DefinitionError, OciFilesError) as e:
             self.fail(e)
         self.warn()
         duration = round(time.monotonic() - started, 2)
@@ -79,9 +81,19 @@ class Run:
     def definitions(self) -> list[Definition]:
         given = listed(self.params["definitions"])
         sources = [(f"definitions[{number}]", item) for number, item in enumerate(given)]
-        definitions = collect([*sources, *read_files(self.params["src"])])
+        definitions = collect([*sources, *read_files(self.params["src"]), *self.artifacts()])
         mask_only(self.module, given, secrets_of(definitions))
         return definitions
+
+    def artifacts(self) -> list[tuple[str, str]]:
+        """Manifests out of the platform's registry."""
+        if not self.params["artifacts"]:
+            return []
+        wanted = [
+            artifact_of(one, self.params["components"], f"artifacts[{number}]")
+            for number, one in enumerate(self.params["artifacts"])
+        ]
+        return read_texts(self.params["registry"], wanted, self.module.tmpdir, self.module.warn)
 
     def put_in(self) -> None:
         definitions = self.definitions()
