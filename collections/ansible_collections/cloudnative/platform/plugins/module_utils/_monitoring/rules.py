@@ -126,11 +126,19 @@ def _alerts(slo: Slo) -> list[Rule]:
     # A window that Prometheus has not seen whole yet is as long as what it saw: on a new cluster the first minutes, in
     # which something always fails. So tickets, for which there is time, wait.
     kinds = (
-        ("critical", PAGE, "2m", slo.page, "burns its error budget fast", "Act now."),
-        ("warning", TICKET, "1h", slo.ticket, "burns its error budget", "It will not last until the period ends."),
+        ("critical", "fast", PAGE, "2m", slo.page, "burns its error budget fast", "Act now."),
+        (
+            "warning",
+            "slow",
+            TICKET,
+            "1h",
+            slo.ticket,
+            "burns its error budget",
+            "It will not last until the period ends.",
+        ),
     )
     alerts = []
-    for severity, burns, wait, labels, summary, advice in kinds:
+    for severity, speed, burns, wait, labels, summary, advice in kinds:
         conditions = [condition for burn in burns if (condition := _condition(slo, burn))]
         if conditions:
             alerts.append(
@@ -138,7 +146,7 @@ def _alerts(slo: Slo) -> list[Rule]:
                     "alert": ALERT,
                     "expr": "\nor\n".join(conditions),
                     "for": wait,
-                    "labels": {"severity": severity, **slo.labels, **labels, "slo": slo.name},
+                    "labels": {"severity": severity, **slo.labels, **labels, "slo": slo.name, "burn": speed},
                     "annotations": {
                         "summary": f"SLO {slo.name} {summary}",
                         "description": (

@@ -31,8 +31,9 @@ MINIMUM_DAYS, MAXIMUM_DAYS = 7, 365
 
 _PERIOD = re.compile(r"([1-9]\d*)([dw])\Z")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
-# What the rules set themselves.
-_RESERVED_LABELS = ("alertname", "slo")
+# What the rules set themselves; the severity of each alert can be another.
+_RESERVED_LABELS = ("alertname", "burn", "slo")
+_RESERVED_FOR_ALERTS = ("severity",)
 
 
 class SloError(Exception):
@@ -101,7 +102,7 @@ def _parse_one(slo: t.Any, number: int, findings: list[Finding]) -> Slo | None:
     objective, days = _objective(title, slo.get("objective"), findings), _days(title, slo, findings)
     for key in ("errors", "total"):
         findings += _query_findings(f"{title}, {key}", slo.get(key))
-    labels = _labels(f"{title}, labels", slo.get("labels"), findings)
+    labels = _labels(f"{title}, labels", slo.get("labels"), findings, _RESERVED_FOR_ALERTS)
     page, ticket = _alerting(title, slo.get("alerting"), findings)
     if len(findings) > before or objective is None or days is None:
         return None
@@ -179,7 +180,7 @@ def _query_findings(title: str, query: t.Any) -> list[Finding]:
     return [Finding(title, showable(query), f"lacks {WINDOW}, so it cannot be asked over several windows", remedy)]
 
 
-def _labels(title: str, labels: t.Any, findings: list[Finding]) -> dict[str, str]:
+def _labels(title: str, labels: t.Any, findings: list[Finding], for_alerts: t.Sequence[str] = ()) -> dict[str, str]:
     if labels is None:
         return {}
     if not isinstance(labels, t.Mapping):
@@ -191,6 +192,9 @@ def _labels(title: str, labels: t.Any, findings: list[Finding]) -> dict[str, str
             findings.append(Finding(title, showable(name), "is no name of a label", f"did you mean {suggestion}?"))
         elif name in _RESERVED_LABELS:
             findings.append(Finding(title, name, "is set by the rules themselves", "take another name"))
+        elif name in for_alerts:
+            remedy = "give it as alerting: {page: {severity: …}, ticket: {severity: …}}"
+            findings.append(Finding(title, name, "would be the same for pages and tickets", remedy))
         elif isinstance(value, (t.Mapping, list)) or value is None:
             findings.append(Finding(f"{title}, {name}", None, "is not text", "give labels text as their values"))
     return {str(name): str(value) for name, value in labels.items()}
