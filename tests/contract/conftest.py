@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import json
@@ -160,7 +161,13 @@ def fixture_bundle() -> Bundle:
 @pytest.fixture(scope="session", name="kubernetes_api")
 def fixture_kubernetes_api(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[dict[str, t.Any]]:
     """A kubeconfig of a real API server, with contexts `admin`, `limited` (may do nothing) and `stranger`."""
-    directory = tmp_path_factory.mktemp("kubernetes")
+    with kubernetes_servers(bundle, tmp_path_factory.mktemp("kubernetes")) as kubeconfig:
+        yield kubeconfig
+
+
+@contextlib.contextmanager
+def kubernetes_servers(bundle: Bundle, directory: Path) -> t.Iterator[dict[str, t.Any]]:
+    """etcd and kube-apiserver, also for scripts/bench_apply.py."""
     authority = Authority(directory)
     authority.issue("server", "127.0.0.1")
     authority.issue("admin", "admin", "system:masters")

@@ -14,9 +14,9 @@ generated models cost more time than the requests themselves. Runs on the contro
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
-import random
 import re
 import socket
 import threading
@@ -35,6 +35,15 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth imp
     parse_kubeconfig,
     secrets_of,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_errors import (
+    ApiError,
+    Unreachable,
+    expired,
+    is_retriable,
+    retry_delay,
+)
+
+__all__ = ["AUTH_ARG_SPEC", "ApiError", "ClientError", "Cluster", "ConfigError", "Stream", "Unreachable", "mask_only"]
 
 LIBRARY_ERROR: str | None = None
 try:
@@ -53,89 +62,6 @@ if t.TYPE_CHECKING:
 CONNECT_TIMEOUT = 4.0
 CONNECT_DEADLINE = 8.0
 MAX_RETRIES = 6
-MAX_RETRY_DELAY = 5.0
-
-
-class Unreachable(ClientError):
-    """No answer came from the server."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"the Kubernetes API at {url} can't be reached: {reason}")
-        self.url = url
-        self.reason = reason
-
-
-class ApiError(ClientError):
-    """The server answered with an error."""
-
-    def __init__(
-        self,
-        status: int,
-        reason: str,
-        message: str,
-        method: str,
-        path: str,
-        details: dict[str, t.Any] | None = None,
-    ) -> None:
-        super().__init__(describe_error(status, reason, message, method, path))
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.method = method
-        self.path = path
-        self.details = details or {}
-
-    @property
-    def causes(self) -> list[dict[str, t.Any]]:
-        return self.details.get("causes") or []
-
-
-def describe_request(method: str, path: str) -> str:
-    """Say what a request does in the API's own terms: verb, resource, name, namespace."""
-    parts = path.split("?", 1)[0].strip("/").split("/")
-    prefix = 2 if parts[0] == "api" else 3
-    if parts[0] not in ("api", "apis") or len(parts) <= prefix:
-        return f"{method.lower()} {path}"
-    rest = parts[prefix:]
-    namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2:
-        namespace = f" in namespace {rest[1]}"
-        rest = rest[2:]
-    group = f".{parts[1]}" if parts[0] == "apis" else ""
-    resource, name = rest[0] + group, "/".join(rest[1:])
-    verbs = {"GET": "get" if name else "list", "POST": "create", "PUT": "update"}
-    verb = verbs.get(method.upper(), method.lower())
-    return f"{verb} {resource}{f' {name}' if name else ''}{namespace}"
-
-
-def describe_error(status: int, reason: str, message: str, method: str, path: str) -> str:
-    what = describe_request(method, path)
-    if status == 401:
-        return (
-            f"not authenticated to {what} (401): the token or client certificate is missing, expired or "
-            f"not known to this cluster: {message or reason}"
-        )
-    if status == 403:
-        return f"not allowed to {what} (403): {message or reason}"
-    return f"{what} failed ({status} {reason}): {message}" if message else f"{what} failed ({status} {reason})"
-
-
-def retry_delay(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait before the next try; the server's own wish comes first."""
-    if retry_after and re.fullmatch(r"\d+", retry_after):
-        return min(float(retry_after), MAX_RETRY_DELAY)
-    return min(0.25 * 2**attempt, MAX_RETRY_DELAY) * random.uniform(0.8, 1.2)
-
-
-# An API server answers a definition that does not fit its kind's types with an error of its own, 500.
-_HOPELESS = "failed to create typed patch object"
-
-
-def is_retriable(status: int, method: str, body: str = "") -> bool:
-    """429 and 503 were not handled. 500, 502 and 504 may have been: only repeat what can be repeated."""
-    if status in (429, 503):
-        return True
-    return status in (500, 502, 504) and method.upper() != "POST" and _HOPELESS not in body
 
 
 class Cluster:
@@ -234,10 +160,23 @@ class Cluster:
             if response.status < 400:
                 return _parse(response)
             if not is_retriable(response.status, method, _text(response)) or attempt >= MAX_RETRIES:
-                raise _api_error(response, method, path)
+                raise self._error(response, method, path)
             time.sleep(retry_delay(attempt, response.headers.get("Retry-After")))
             attempt += 1
             started = time.monotonic()
+
+    def _error(self, response: t.Any, method: str, path: str) -> ApiError:
+        error = _api_error(response, method, path)
+        if error.status == 401:
+            tokens = [str(setting["value"]).removeprefix("Bearer ") for setting in self._headers()]
+            why = [expired(token, datetime.datetime.now(datetime.timezone.utc)) for token in tokens]
+            error.args = ("; ".join([str(error), *filter(None, why)]),)
+        return error
+
+    def _headers(self) -> list[dict[str, t.Any]]:
+        """Settings that go into headers. Asked for each time: a token from an exec plugin or a file is renewed here."""
+        settings = self._configuration.auth_settings().values()
+        return [setting for setting in settings if setting["in"] == "header" and setting["value"]]
 
     def stream(self, path: str, query: dict[str, t.Any], timeout: float) -> Stream:
         """A watch: lines of JSON until the server ends it, with at most `timeout` seconds between two of them."""
@@ -248,7 +187,7 @@ class Cluster:
         except urllib3.exceptions.HTTPError as e:
             raise Unreachable(self.host, _connection_problem(e, "GET")[0]) from e
         if response.status >= 400:
-            raise _api_error(response, "GET", path)
+            raise self._error(response, "GET", path)
         return Stream(response, self.host)
 
     def _send(
@@ -261,12 +200,7 @@ class Cluster:
         timeout: float,
         preload_content: bool = True,
     ) -> t.Any:
-        # Asked for each request: a token from an exec plugin or a projected file is renewed in here.
-        auth = {
-            setting["key"]: setting["value"]
-            for setting in self._configuration.auth_settings().values()
-            if setting["in"] == "header" and setting["value"]
-        }
+        auth = {setting["key"]: setting["value"] for setting in self._headers()}
         url = self.host + path
         if fields:
             url += ("&" if "?" in path else "?") + urllib.parse.urlencode(fields)

@@ -12,6 +12,7 @@ One code path for check mode and for real: the same requests, sent as a dry run.
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import time
 import typing as t
 
@@ -20,6 +21,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply im
     discovery,
     order,
     owner,
+    reading,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     CREATED,
@@ -101,7 +103,8 @@ class Engine:
         """Send everything in order; raises ApplyError at the end of the first group in which something failed."""
         sent: list[Change] = []
         for rank, wave in self._waves(planned):
-            sent += self._each(wave, self._apply_one)
+            known = self._read(wave)
+            sent += self._each(wave, functools.partial(self._apply_one, known=known))
             if rank is order.Rank.CRD and not self.check:
                 problems = Waiter(self.cluster, WORKERS).wait(self.targets(sent), CRD_TIMEOUT)
                 if problems:
@@ -132,13 +135,21 @@ class Engine:
         for rank, wave in order.waves([one.definition for one in planned], self.overrides, reverse):
             yield rank, [resources[id(definition)] for definition in wave]
 
-    def _apply_one(self, planned: Planned) -> Change:
+    def _read(self, wave: list[Planned]) -> reading.Known:
+        """Objects of a wave as they are right before it is sent, as far as lists tell."""
+        known: reading.Known = {}
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            for found in pool.map(lambda group: reading.read_group(self.cluster, *group), reading.groups(wave)):
+                known.update(found)
+        return known
+
+    def _apply_one(self, planned: Planned, known: reading.Known) -> Change:
         one, resource = planned
         if resource is None:
             warning = f"{one.label}: {one.api_version} {one.kind} is not known to the cluster yet, so it is not checked"
             return Change(one, None, CREATED, None, one.body, warning)
         path = resource.path(one.name, one.namespace)
-        before = self.get(path)
+        before = known[path] if path in known else reading.get(self.cluster, path)
         self._refuse_foreign(one, before)
         deadline = time.monotonic() + NEW_KIND_TIMEOUT
         while True:
@@ -201,7 +212,7 @@ class Engine:
         if resource is None:  # a kind that is not served has no objects
             return Change(one, None, UNCHANGED, None, None)
         path = resource.path(one.name, one.namespace)
-        before = self.get(path)
+        before = reading.get(self.cluster, path)
         if before is None or (only and not only(before)):
             return Change(one, resource, UNCHANGED, before, before)
         options = {
@@ -240,14 +251,6 @@ class Engine:
             for change in changes
             if change.resource is not None
         ]
-
-    def get(self, path: str) -> diff.Object | None:
-        try:
-            return self.cluster.request("GET", path)
-        except ApiError as e:
-            if e.status == 404:
-                return None
-            raise
 
     def _each(self, wave: list[Planned], action: t.Callable[[Planned], Change]) -> list[Change]:
         """Run one action on all objects of a wave at once; report every failure, not only the first."""

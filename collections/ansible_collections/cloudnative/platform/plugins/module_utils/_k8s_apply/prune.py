@@ -11,7 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import diff, discovery, owner
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import diff, discovery, owner, reading
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     CREATED,
     UPDATED,
@@ -54,7 +54,7 @@ class Estate:
         placed = [(one.resource, one.definition.namespace) for one in planned if one.resource is not None]
         self._desired = owner.record_of(placed)
         self._keys = [owner.key_of(one.definition.body) for one in planned]
-        self._before = self._after = self.engine.get(self._path)
+        self._before = self._after = reading.get(self.engine.cluster, self._path)
         record = owner.read_record(self._before)
         served = {
             name: resource for name, resource in discovery.preferred(self.engine.catalog).items() if resource.prunable

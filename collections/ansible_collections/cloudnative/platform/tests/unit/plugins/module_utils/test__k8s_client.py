@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import json
 import threading
 import time
@@ -13,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _k8s_client as client
+from ansible_collections.cloudnative.platform.plugins.module_utils import _k8s_errors as errors
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import (
     ConfigError,
     mask_only,
@@ -48,21 +51,50 @@ KUBECONFIG = {
     ],
 )
 def test_describe_request(method, path, text):
-    assert client.describe_request(method, path) == text
+    assert errors.describe_request(method, path) == text
+
+
+FORBIDDEN = 'nodes "cp1" is forbidden: User "u" cannot get resource "nodes" in API group "" at the cluster scope'
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "message", "words"),
     [
-        (401, ["not authenticated to get nodes cp1", "expired"]),
-        (403, ["not allowed to get nodes cp1", "because"]),
-        (422, ["get nodes cp1 failed (422 Invalid): because"]),
+        (401, "because", ["not authenticated to get nodes cp1", "expired"]),
+        (403, "because", ["not allowed to get nodes cp1", "because"]),
+        (403, FORBIDDEN, ["not allowed to get nodes cp1", FORBIDDEN]),
+        (403, 'pods "p" is forbidden: exceeded quota: small', ["the cluster refused to get nodes cp1", "quota: small"]),
+        (403, 'admission webhook "a.b.test" denied the request: no', ["refused to get nodes cp1", '"a.b.test"']),
+        (403, 'pods "p" is forbidden: violates PodSecurity "baseline:latest"', ["refused", "PodSecurity"]),
+        (422, "because", ["get nodes cp1 failed (422 Invalid): because"]),
     ],
 )
-def test_describe_error(status, words):
-    text = client.describe_error(status, "Invalid", "because", "GET", "/api/v1/nodes/cp1")
+def test_describe_error(status, message, words):
+    text = errors.describe_error(status, "Invalid", message, "GET", "/api/v1/nodes/cp1")
     for word in words:
         assert word in text
+
+
+def token(**claims):
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.x"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (token(exp=1799000000), ""),
+        (token(exp=1764000000), "the token expired at 2025-11-24 16:00:00 UTC"),
+        (token(sub="a"), ""),
+        (token(exp="soon"), ""),
+        ("a-plain-token", ""),
+        ("a.b.c", ""),
+        ("", ""),
+    ],
+)
+def test_expired(given, text):
+    now = datetime.datetime(2026, 11, 26, tzinfo=datetime.timezone.utc)
+    assert errors.expired(given, now) == text
 
 
 @pytest.mark.parametrize(
@@ -79,12 +111,12 @@ def test_describe_error(status, words):
     ],
 )
 def test_is_retriable(status, method, repeated):
-    assert client.is_retriable(status, method) is repeated
+    assert errors.is_retriable(status, method) is repeated
 
 
 def test_a_definition_of_the_wrong_type_is_not_sent_again():
-    assert client.is_retriable(500, "PATCH", 'failed calling webhook "a.b": timeout')
-    assert not client.is_retriable(500, "PATCH", '{"message": "failed to create typed patch object (n/x): .data.x"}')
+    assert errors.is_retriable(500, "PATCH", 'failed calling webhook "a.b": timeout')
+    assert not errors.is_retriable(500, "PATCH", '{"message": "failed to create typed patch object (n/x): .data.x"}')
 
 
 @pytest.mark.parametrize(
@@ -99,7 +131,7 @@ def test_a_definition_of_the_wrong_type_is_not_sent_again():
     ],
 )
 def test_retry_delay(attempt, header, low, high):
-    assert low <= client.retry_delay(attempt, header) <= high
+    assert low <= errors.retry_delay(attempt, header) <= high
 
 
 def test_secrets_of_a_kubeconfig():
