@@ -9,21 +9,24 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import dashboards, rules, slos
 
+# Prometheus and Grafana have templates in braces of their own, which older releases of ansible-core take for theirs.
 
-def slo_rules(objectives: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+
+def slo_rules(objectives: list[dict[str, t.Any]]) -> t.Any:
     """Return the Prometheus rules of service level objectives."""
     try:
-        return rules.rule_groups(slos.parse(objectives))
+        return wrap_var(rules.rule_groups(slos.parse(objectives)))
     except slos.SloError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def monitoring_dashboards(datasource: str, refresh: str = "1m", since: str = "now-3h") -> dict[str, dict[str, t.Any]]:
+def monitoring_dashboards(datasource: str, refresh: str = "1m", since: str = "now-3h") -> t.Any:
     """Return Grafana's dashboards of the platform by their uid."""
-    return dashboards.dashboards(datasource, refresh, since)
+    return wrap_var(dashboards.dashboards(datasource, refresh, since))
 
 
 class FilterModule:
