@@ -36,7 +36,10 @@ def parse(text: str, origin: str) -> t.Any:
     try:
         return yaml.load(text, Loader=_loader())
     except yaml.YAMLError as e:
-        raise KongError(f"{origin} is not YAML: {' '.join(str(e).split())}") from e
+        # Where and why, but not the line itself: there may be a secret in it.
+        mark = getattr(e, "problem_mark", None)
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise KongError(f"{origin} is not YAML{place}: {getattr(e, 'problem', None) or 'it can not be read'}") from e
 
 
 def _loader() -> t.Any:
@@ -76,6 +79,14 @@ def read(paths: t.Iterable[str]) -> list[tuple[str, t.Any]]:
                 raise KongError(f"{name} can't be read: {getattr(e, 'strerror', None) or e}") from e
             found.append((name, parse(text, name)))
     return found
+
+
+def dump(content: t.Any) -> str:
+    """YAML for people, where PyYAML is there; JSON is YAML as well."""
+    if yaml is None:
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(content, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True))
 
 
 def differs(path: str, text: str) -> bool:

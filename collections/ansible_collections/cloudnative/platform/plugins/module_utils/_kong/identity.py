@@ -231,7 +231,6 @@ class Identities:
                 if other is not entity:
                     self.problems.append(duplicate(other, entity, " and ".join(key)))
 
-
     def _fields(self, kind: Kind, entity: Entity) -> list[str]:
         problems: list[str] = []
         name = str(entity.body.get("name"))

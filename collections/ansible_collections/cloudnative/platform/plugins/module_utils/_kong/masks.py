@@ -41,6 +41,11 @@ def of_document(entities: t.Iterable[t.Any], catalogue: Catalogue | None) -> set
     return found
 
 
+def of_sources(content: t.Any) -> set[str]:
+    """Of documents that are not understood yet: whatever has the name of a secret."""
+    return {text for text in _by_name(content, whole=("key", "key_alt", "jwk", "pem")) if len(text) >= _SHORTEST}
+
+
 def masked(kind: str, fields: Raw, other: Raw | None, word: str, catalogue: Catalogue) -> Raw:
     """The fields without secrets; one that the other side has not, or has otherwise, says so."""
     out = dict(fields)
@@ -124,14 +129,15 @@ def _masked(value: Raw, other: t.Any, record: Record, word: str, alone: bool) ->
     return out
 
 
-def _by_name(value: t.Any, secret: bool = False) -> t.Iterator[str]:
+def _by_name(value: t.Any, secret: bool = False, whole: tuple[str, ...] = ()) -> t.Iterator[str]:
     """Without a schema: whatever a name says is a secret."""
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _by_name(item, secret or any(part in str(name).lower() for part in _NAMES))
+            named = name in whole or any(part in str(name).lower() for part in _NAMES)
+            yield from _by_name(item, secret or named, whole)
     elif isinstance(value, list):
         for item in value:
-            yield from _by_name(item, secret)
+            yield from _by_name(item, secret, whole)
     elif secret and isinstance(value, str):
         yield value
 

@@ -101,6 +101,7 @@ class Schemas:
         self.admin = admin
         self.about = about
         self.known: dict[str, Raw] = {}
+        self.from_disk = False
         marks = [about.version, about.edition, about.mode, about.role, about.router, sorted(about.plugins.items())]
         digest = hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:16]
         self.path = os.path.join(directory, f"kong-schemas-{about.version}-{digest}.json") if directory else None
@@ -109,6 +110,7 @@ class Schemas:
             with contextlib.suppress(OSError, ValueError), open(self.path, encoding="utf-8") as stream:
                 content = json.load(stream)
                 self.known = content if isinstance(content, dict) else {}
+                self.from_disk = bool(self.known)
 
     def catalogue(self, plugins: t.Iterable[str], vaults: t.Iterable[str]) -> Catalogue:
         """Schemas of all kinds and of the plugins and vaults that are in use."""
@@ -124,6 +126,7 @@ class Schemas:
     def forget(self) -> None:
         """A plugin of one's own can change without a new version."""
         self.known = {}
+        self.from_disk = False
 
     def _schema(self, name: str) -> Raw:
         try:
