@@ -25,6 +25,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run imp
 
 
 def carry_out(admin: Admin, about: Node, schemas: Schemas, wish: Wish, outcome: Outcome) -> None:
+    if wish.params["dest"] and wish.state != "exported":
+        raise KongError("dest is for state=exported, state=rendered and nodes without a database; this one has one")
     observed, catalogue = run.observe(admin, about, schemas, wish)
     if wish.state == "exported":
         run.exported(observed, catalogue, wish, outcome)

@@ -240,6 +240,10 @@ def name_of(kind: str, fields: t.Mapping[str, t.Any], names: t.Callable[[str, t.
         own = "" if kind == "keyauth_credentials" else str(fields.get(own) or "")
         own = own or (str(fields.get("id") or "") if kind != "acls" else "")
         return f"{own} of consumer {of('consumer')}".strip()
+    if kind == "routes" and not fields.get("name"):
+        for field in ("paths", "hosts", "methods", "snis"):
+            if isinstance(fields.get(field), list) and fields[field]:
+                return f"{fields[field][0]} of service {of('service')}"
     if kind == "plugins":
         scopes = [f"{field} {of(field)}" for field in ("service", "route", "consumer") if fields.get(field)]
         return f"{fields.get('name')} {'of ' + ', '.join(scopes) if scopes else '(global)'}"

@@ -39,13 +39,13 @@ class Incomplete(KongError):
 
 def validate(admin: Admin, plan: Plan, catalogue: Catalogue) -> None:
     """Asks Kong about every entity that would be written; raises `Problems` with all it finds."""
-    changes = [change for change in plan.of(CREATE, UPDATE) if change.entity is not None]
+    wished = [change for change in plan.of(CREATE, UPDATE) if change.entity is not None]
+    changes = [change for change in wished if not writes.is_plain(change)]
 
     def check(change: Change) -> list[str]:
-        wanted = writes.validation(change)
-        assert wanted is not None and change.entity is not None
+        assert change.entity is not None
         try:
-            admin.request(*wanted)
+            admin.request(*writes.validation(change))
         except Refused as e:
             if e.status in _READ_ONLY:
                 raise KongError(f"{admin.name}: {e.message}; nothing was changed") from e
