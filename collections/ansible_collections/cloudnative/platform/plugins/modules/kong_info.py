@@ -10,8 +10,8 @@ module: kong_info
 short_description: What a Kong Gateway is, what it holds, and how what is behind it is doing
 version_added: 0.1.0
 description:
-  - Asks all nodes of a gateway for their version and for the configuration that they hold, counts entities, and collects
-    what each node thinks of the targets of every upstream.
+  - Asks all nodes of a gateway for their version and for the configuration that they hold, counts entities, and
+    collects what each node thinks of the targets of every upstream.
   - A node that does not answer is reported as such; only when none does, the module fails.
   - Changes nothing.
 extends_documentation_fragment:

@@ -178,8 +178,9 @@ class Identities:
         """A new id; the same that an earlier run made, unless somebody else has it by now."""
         text = self._naming(kind, entity)
         if text is None:
-            self.problems.append(f"{entity.place}: a {singular(kind.name)} needs {_needs(kind)}")
             text = entity.place
+            if kind.name != "plugins":  # one without a name is reported as such
+                self.problems.append(f"{entity.place}: a {singular(kind.name)} needs {_needs(kind)}")
         number = 0
         while True:
             identifier = str(uuid.uuid5(NAMESPACE, f"{kind.name}\0{text}\0{number}"))

@@ -52,7 +52,7 @@ class Field:
         if default is None and self.record and self.required:
             default = {}
         self.default: t.Any = None
-        if default is not None and not self.auto:
+        if default not in (None, "") and not self.auto:
             self.default = self.canonical(default, None, "")
 
     def canonical(self, value: t.Any, problems: list[str] | None, path: str) -> t.Any:
