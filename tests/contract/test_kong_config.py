@@ -164,6 +164,7 @@ def test_absence() -> None:
     run(config=everything())
     with pytest.raises(AssertionError, match="still refer"):
         run(config=document(services=[{"name": "shop"}]), state="absent")
+    unnamed = {"paths": ["/unnamed"], "headers": {"X-A": ["1"]}}
     named = document(services=[{"name": "shop", "routes": [{"name": "shop"}, unnamed]}])
     gone = run(config=named, state="absent")
     assert gone["changed"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong import compare, masks, writes
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong import compare, masks, shapes, writes
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Problems, Raw
@@ -38,9 +38,9 @@ class Incomplete(KongError):
 
 
 def validate(admin: Admin, plan: Plan, catalogue: Catalogue) -> None:
-    """Asks Kong about every entity that would be written; raises `Problems` with all it finds."""
+    """Asks Kong about the entities that would be written; raises `Problems` with all it finds."""
     wished = [change for change in plan.of(CREATE, UPDATE) if change.entity is not None]
-    changes = [change for change in wished if not writes.is_plain(change)]
+    changes = shapes.representatives(wished, lambda change: (change.kind, writes.validated(change)))
 
     def check(change: Change) -> list[str]:
         assert change.entity is not None

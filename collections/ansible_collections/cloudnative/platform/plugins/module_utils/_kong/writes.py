@@ -8,20 +8,11 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KINDS, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan import CREATE, DELETE, RELEASE, Change
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.rewrites import is_password_hash
-
-#: Kinds whose fields may hold any string, the id aside, which is ours or was checked.
-_PLAIN = {
-    "consumers": ("id", "username", "custom_id"),
-    "keyauth_credentials": ("id", "key"),
-    "acls": ("id", "group"),
-}
-_TAG = re.compile(r"[ -+\--.0-~]+\Z")
 
 Request = tuple[str, str, t.Optional[Raw]]
 
@@ -58,25 +49,11 @@ def request(change: Change) -> Request:
 
 def validation(change: Change) -> Request:
     """The request that checks an entity without storing it; references must be ids there, and times are not known."""
-    body = _without(change.body, "created_at", "ttl")
-    return "POST", f"/schemas/{change.kind}/validate", body
+    return "POST", f"/schemas/{change.kind}/validate", validated(change)
 
 
-def is_plain(change: Change) -> bool:
-    """Whether the schema of its kind asks for nothing but the strings that it has: there is nothing to ask Kong.
-
-    Half of a large configuration are consumers and their keys, and asking about each costs a third of writing it.
-    """
-    for name, value in change.body.items():
-        if name == "tags":
-            good = value is None or all(isinstance(tag, str) and _TAG.match(tag) for tag in value)
-        elif name in ("consumer", "created_at"):
-            good = True
-        else:
-            good = name in _PLAIN.get(change.kind, ()) and isinstance(value, str) and bool(value)
-        if not good:
-            return False
-    return change.kind in _PLAIN
+def validated(change: Change) -> Raw:
+    return _without(change.body, "created_at", "ttl")
 
 
 def _is_stored_hash(change: Change) -> bool:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong import masks, writes
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong import masks, shapes, writes
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan import Change
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kong_support import (
@@ -114,21 +114,49 @@ def test_validation_knows_references_by_id_and_no_times() -> None:
     assert writes.validation(key)[1] == "/schemas/key_sets/validate"
 
 
+ROUTE = {"name": "r", "hosts": ["a.test"], "paths": ["/a"], "service": {"id": ID.format(1)}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "fields", "plain"),
+    ("kind", "one", "other", "alike"),
     [
-        ("consumers", {"username": "al", "tags": ["a b:c=d"]}, True),
-        ("consumers", {"username": "al", "tags": ["a,b"]}, False),
-        ("consumers", {"username": "al", "tags": ["ü"]}, False),
-        ("consumers", {"username": 5}, False),
-        ("keyauth_credentials", {"key": "k", "consumer": CONSUMER}, True),
-        ("keyauth_credentials", {"key": "k", "ttl": 5, "consumer": CONSUMER}, False),
-        ("services", {"name": "a", "host": "h"}, False),
+        ("consumers", {"username": "a", "tags": ["x"]}, {"username": "b", "tags": ["y:z", "a b"]}, True),
+        ("consumers", {"username": "a", "tags": ["x"]}, {"username": "b", "tags": ["y,z"]}, False),
+        ("consumers", {"username": "a"}, {"custom_id": "a"}, False),
+        ("consumers", {"username": "a"}, {"username": 5}, False),
+        ("keyauth_credentials", {"key": "a"}, {"key": "b"}, True),
+        ("keyauth_credentials", {"key": "a"}, {"key": ""}, False),
+        ("routes", ROUTE, {**ROUTE, "name": "s", "hosts": ["b.test"], "paths": ["/b/c"]}, True),
+        ("routes", ROUTE, {**ROUTE, "paths": ["/a//b"]}, False),
+        ("routes", ROUTE, {**ROUTE, "paths": ["~/a("]}, False),
+        ("routes", ROUTE, {**ROUTE, "paths": []}, False),
+        ("routes", ROUTE, {**ROUTE, "hosts": ["h:80"]}, False),
+        ("routes", ROUTE, {**ROUTE, "protocols": ["tcp"]}, False),
+        ("services", {"host": "h", "port": 80}, {"host": "h", "port": 81}, True),
+        ("services", {"host": "h", "port": 80}, {"host": "h", "port": 99999}, False),
+        ("services", {"host": "h", "port": 80}, {"host": "h", "port": True}, False),
+        ("services", {"host": "h", "path": "/a"}, {"host": "h", "path": None}, False),
+        ("services", {"host": "h"}, {"host": "h:80"}, False),
+        ("upstreams", {"name": "u.test"}, {"name": "127.0.0.1"}, False),
+        ("targets", {"target": "10.0.0.1:80"}, {"target": "h.test:8080"}, True),
+        ("targets", {"target": "10.0.0.1:80"}, {"target": "10.0.0.1:70000"}, False),
+        ("plugins", {"name": "x", "config": {"a": 1}}, {"name": "x", "config": {"a": 2}}, False),
     ],
 )
-def test_what_kong_need_not_be_asked_about(kind: str, fields: dict[str, t.Any], plain: bool) -> None:
-    lists = {"consumers": [stored("consumers", 9, username="owner")]}
-    assert writes.is_plain(only({kind: [fields]}, lists)) is plain
+def test_entities_that_kong_need_be_asked_about_once(
+    kind: str, one: dict[str, t.Any], other: dict[str, t.Any], alike: bool
+) -> None:
+    assert (shapes.shape(kind, one) == shapes.shape(kind, other)) is alike
+
+
+def test_what_is_plain_kong_took() -> None:
+    """Everything plain that was recorded was stored; what was refused has a shape of its own."""
+    # Code 2 is a schema violation; references and uniqueness are not what validation looks at.
+    refused = [one for one in load("answers").values() if one["body"].get("code") == 2 and one["request"][2]]
+    taken = {shapes.shape(case["kind"], case["sent"]) for case in load("stored")}
+    for record in refused:
+        kind = record["request"][1].split("/")[-2 if record["request"][1].endswith("validate") else -1]
+        assert shapes.shape(kind, record["request"][2]) not in taken
 
 
 @pytest.mark.parametrize(
