@@ -318,6 +318,11 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
         proxy.wait(params["wait_proxy"])
 
 
+def warn(module: MaskedModule, outcome: run.Outcome) -> None:
+    for warning in dict.fromkeys(outcome.warnings):
+        module.warn(warning)
+
+
 def main() -> None:
     module = MaskedModule(
         argument_spec=ARGUMENT_SPEC,
@@ -336,9 +341,9 @@ def main() -> None:
         mask_only(module, config, wish.secrets())
         carry_out(module, wish, outcome)
     except KongError as e:
-        module.fail_json(msg=str(e), warnings=outcome.warnings, **outcome.as_dict())
-    for warning in dict.fromkeys(outcome.warnings):
-        module.warn(warning)
+        warn(module, outcome)
+        module.fail_json(msg=str(e), **outcome.as_dict())
+    warn(module, outcome)
     module.exit_json(duration=round(time.monotonic() - started, 2), **outcome.as_dict())
 
 

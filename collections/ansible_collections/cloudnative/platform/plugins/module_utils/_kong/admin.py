@@ -37,10 +37,9 @@ R = t.TypeVar("R")
 class Unreachable(KongError):
     """No answer came."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"the Admin API at {url} can't be reached: {reason}")
-        self.url = url
-        self.reason = reason
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(f"the Admin API at {node} can't be reached: {reason}")
+        self.node = node
 
 
 class Refused(KongError):
@@ -193,13 +192,13 @@ class Admin:
                 connection.close()
                 # A node closes what was idle for long, and did not see the request then.
                 if fresh:
-                    raise Unreachable(self.url, f"it closed the connection without an answer to {method} {path}") from e
+                    raise Unreachable(self.name, f"connection closed without an answer to {method} {path}") from e
             except socket.timeout as e:
                 connection.close()
-                raise Unreachable(self.url, f"no answer to {method} {path} within {self._timeout:g} s") from e
+                raise Unreachable(self.name, f"no answer to {method} {path} within {self._timeout:g} s") from e
             except (OSError, http.client.HTTPException) as e:
                 connection.close()
-                raise Unreachable(self.url, str(e) or type(e).__name__) from e
+                raise Unreachable(self.name, str(e) or type(e).__name__) from e
 
     def _dial(self) -> http.client.HTTPConnection:
         timeout = min(CONNECT_TIMEOUT, self._timeout)
@@ -217,15 +216,15 @@ class Admin:
                 if self._context is not None:
                     connection.sock = self._context.wrap_socket(connection.sock, server_hostname=self._host)
         except ssl.SSLCertVerificationError as e:
-            raise Unreachable(self.url, f"its certificate is not trusted: {e.verify_message}; check ca_cert") from e
+            raise Unreachable(self.name, f"its certificate is not trusted: {e.verify_message}; check ca_cert") from e
         except ssl.SSLError as e:
-            raise Unreachable(self.url, f"TLS handshake failed: {e.reason or e}") from e
+            raise Unreachable(self.name, f"TLS handshake failed: {e.reason or e}") from e
         except socket.timeout as e:
-            raise Unreachable(self.url, f"no answer within {timeout:g} s") from e
+            raise Unreachable(self.name, f"no answer within {timeout:g} s") from e
         except socket.gaierror as e:
-            raise Unreachable(self.url, f"host name {self._host} is not known") from e
+            raise Unreachable(self.name, f"host name {self._host} is not known") from e
         except OSError as e:
-            raise Unreachable(self.url, (e.strerror or str(e)).lower()) from e
+            raise Unreachable(self.name, (e.strerror or str(e)).lower()) from e
         connection.sock.settimeout(self._timeout)
         self._local.connection = connection
         with self._lock:

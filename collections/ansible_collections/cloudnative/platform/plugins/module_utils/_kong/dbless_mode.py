@@ -56,25 +56,29 @@ def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas
     wanted = outcome.facts["configuration_hash"]
     if not wish.wanted().entities:
         outcome.warnings.append("the document has no entities: with it, a node without a database is never ready")
-    hashes = {admin.name: dbless.current_hash(admin) for admin, _about in found}
+    hashes: dict[str, str] = {}
+    for admin, _about in found:
+        try:
+            hashes[admin.name] = dbless.current_hash(admin)
+        except Unreachable as e:
+            down.append(str(e))
     outcome.facts["nodes"] = [
-        {"name": admin.name, "configuration_hash": hashes[admin.name], "changed": hashes[admin.name] != wanted}
-        for admin, _about in found
+        {"name": name, "configuration_hash": known, "changed": known != wanted} for name, known in hashes.items()
     ]
-    behind = [(admin, about) for admin, about in found if hashes[admin.name] != wanted]
+    behind = [(admin, about) for admin, about in found if hashes.get(admin.name, wanted) != wanted]
     if behind:
         _bring(behind, down, schemas, wish, outcome, text)
     run.store(text, wish, outcome)
     if down:
-        names = ", ".join(admin.name for admin, _about in found)
-        raise KongError(f"{'; '.join(down)}; the other nodes ({names}) have the configuration, run again for the rest")
+        done = [item["name"] for item in outcome.facts["nodes"] if item["configuration_hash"] == wanted]
+        rest = f"{', '.join(done)} {'have' if len(done) > 1 else 'has'} the configuration" if done else "no node has it"
+        raise KongError(f"{'; '.join(down)}; {rest}, the next run does what is missing")
 
 
 def _bring(
     behind: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome, text: str
 ) -> None:
-    admin, about = behind[0]
-    plan, catalogue = _difference(admin, about, schemas, wish)
+    plan, catalogue = _difference(*behind[0], schemas, wish)
     reason = guard.too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
     if reason:
         raise Problems([reason])
@@ -82,31 +86,43 @@ def _bring(
     outcome.facts["counts"] = {
         name: len(plan.of(action)) for name, action in (("created", CREATE), ("updated", UPDATE), ("deleted", DELETE))
     }
-    if wish.check_mode and wish.params["validate"]:
-        # A real push is checked as a whole by the node, which takes all or nothing.
-        sync.validate(admin, plan, catalogue)
-    outcome.tell(plan.changes, catalogue, wish.with_diff)
     if wish.check_mode:
+        if wish.params["validate"]:
+            # A real push is checked as a whole by the node, which takes all or nothing.
+            sync.validate(behind[0][0], plan, catalogue)
+        given = {admin.name for admin, _about in behind}
+    else:
+        given = _push(behind, down, _settled(wish), outcome.facts["configuration_hash"], text)
+        for item in outcome.facts["nodes"]:
+            if item["name"] in given:
+                item["configuration_hash"] = outcome.facts["configuration_hash"]
+    if given:
         outcome.changed = True
-        outcome.actions += [f"give node {one.name} the configuration" for one, _about in behind]
-        return
-    document = _settled(wish)
-    wanted = outcome.facts["configuration_hash"]
-    # One node first: what it refuses, all would.
-    dbless.push(admin, text, wanted, document)
-    outcome.changed = True
-    outcome.actions.append(f"give node {admin.name} the configuration")
-    with ThreadPoolExecutor(min(10, len(behind))) as pool:
-        pushes = [(one, pool.submit(dbless.push, one, text, wanted, document)) for one, _about in behind[1:]]
-        for one, coming in pushes:
+        outcome.tell(plan.changes, catalogue, wish.with_diff)
+        outcome.actions += [
+            f"give node {admin.name} the configuration" for admin, _about in behind if admin.name in given
+        ]
+
+
+def _push(behind: list[tuple[Admin, Node]], down: list[str], document: Document, wanted: str, text: str) -> set[str]:
+    """Names of the nodes that have it now. What the first that answers refuses, all would; the rest goes at once."""
+    rest = [admin for admin, _about in behind]
+    given: set[str] = set()
+    while rest and not given:
+        admin = rest.pop(0)
+        try:
+            dbless.push(admin, text, wanted, document)
+            given.add(admin.name)
+        except Unreachable as e:
+            down.append(str(e))
+    with ThreadPoolExecutor(10) as pool:
+        for admin, coming in [(admin, pool.submit(dbless.push, admin, text, wanted, document)) for admin in rest]:
             try:
                 coming.result()
-                outcome.actions.append(f"give node {one.name} the configuration")
-            except Unreachable as e:
+                given.add(admin.name)
+            except KongError as e:
                 down.append(str(e))
-    for item in outcome.facts["nodes"]:
-        if item["changed"] and not any(item["name"] in reason for reason in down):
-            item["configuration_hash"] = wanted
+    return given
 
 
 def _settled(wish: Wish) -> Document:
