@@ -34,6 +34,8 @@ class Gateway:
     def __init__(self, database: str) -> None:
         self.database = database
         self.urls: list[str] = []
+        #: the proxy of the first node
+        self.proxy: str | None = None
         self.seen: list[tuple[str, str]] = []
         self._processes: list[subprocess.Popen[str]] = []
 
@@ -41,7 +43,7 @@ class Gateway:
     def running(self, nodes: int) -> t.Iterator[None]:
         real = os.environ.get("KONG_ADMIN_URL" if self.database == "postgres" else "KONG_DBLESS_ADMIN_URLS")
         if real:
-            self.urls = real.split(",")
+            self.urls, self.proxy = real.split(","), os.environ.get("KONG_PROXY_URL")
             yield
             return
         try:
@@ -53,15 +55,18 @@ class Gateway:
                 process.wait(10)
 
     def _start(self) -> str:
-        ports = [f"--{name}-port=0" for name in ("admin", "status", "proxy", "proxy-ssl")]
-        command = [sys.executable, str(DOUBLE), "--database", self.database, "--host", "127.0.0.1", *ports]
+        listeners = [f"--{name}-port=0" for name in ("admin", "status", "proxy", "proxy-ssl")]
+        where = ["--host", "127.0.0.1", *listeners, "--router-delay", "0.5"]
+        command = [sys.executable, str(DOUBLE), "--database", self.database, *where]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._processes.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             pytest.fail(f"the double of Kong did not start: {' '.join(command)}")
-        return f"http://127.0.0.1:{json.loads(line)['admin_port']}"
+        ports = json.loads(line)
+        self.proxy = self.proxy or f"http://127.0.0.1:{ports['proxy_port']}"
+        return f"http://127.0.0.1:{ports['admin_port']}"
 
     def stop(self, number: int) -> None:
         self._processes[number].terminate()
