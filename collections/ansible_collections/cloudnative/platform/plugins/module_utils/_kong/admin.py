@@ -109,6 +109,10 @@ class Admin:
         name: str | None = None,
     ) -> None:
         parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise KongError(
+                "an address of an Admin API has no user and no password in it, they would be shown: use headers"
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise KongError(f"{url!r} is not the address of an Admin API, expected one like http://127.0.0.1:8001")
         self.url = url.rstrip("/")

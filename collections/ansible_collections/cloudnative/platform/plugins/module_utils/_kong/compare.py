@@ -56,16 +56,17 @@ def _lines(text: t.Any) -> list[str]:
 
 def _keep(wanted: Raw, found: Raw, path: tuple[str, ...]) -> None:
     """A value that Kong made up stays, unless the document gives one."""
+    value: t.Any = found
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    if value is None:
+        return
     for step in path[:-1]:
-        inner = found.get(step)
-        if not isinstance(inner, dict):
-            return
-        found = inner
-        # Defaults are shared between entities: what is changed is copied.
+        # Records are shared between forms of an entity, and defaults between entities: what is changed is copied.
         wanted[step] = dict(wanted.get(step) or {})
         wanted = wanted[step]
-    if path[-1] in found and path[-1] not in wanted:
-        wanted[path[-1]] = found[path[-1]]
+    if wanted.get(path[-1]) is None:
+        wanted[path[-1]] = value
 
 
 def paths(wanted: Raw, found: Raw, prefix: str = "") -> t.Iterator[str]:
@@ -87,13 +88,7 @@ def completed(entity: Entity, observed: Raw | None, catalogue: Catalogue) -> Raw
     if "created_at" in observed:
         body.setdefault("created_at", observed["created_at"])
     for path in catalogue.auto(entity.kind, body):
-        source, target = observed, body
-        for step in path[:-1]:
-            source = source.get(step) or {}
-            target[step] = dict(target.get(step) or {})
-            target = target[step]
-        if target.get(path[-1]) is None and source.get(path[-1]) is not None:
-            target[path[-1]] = source[path[-1]]
+        _keep(body, observed, path)
     if entity.kind == "keyauth_credentials" and body.get("ttl") and (observed.get("ttl") or 0) > 0:
         # Another change does not make a key live longer.
         body["ttl"] = min(body["ttl"], observed["ttl"])

@@ -27,9 +27,9 @@ def parse(text: str, origin: str) -> t.Any:
     """JSON, or YAML where PyYAML is there to read it. JSON is tried first: it is read fifty times as fast."""
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_mapping)
         except ValueError as e:
-            if yaml is None:
+            if yaml is None or "stands there twice" in str(e):
                 raise KongError(f"{origin} is not JSON: {e}") from e
     if yaml is None:
         raise KongError(f"{origin} is YAML, and PyYAML is not there where this module runs: install it, or give JSON")
@@ -40,6 +40,14 @@ def parse(text: str, origin: str) -> t.Any:
         mark = getattr(e, "problem_mark", None)
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise KongError(f"{origin} is not YAML{place}: {getattr(e, 'problem', None) or 'it can not be read'}") from e
+
+
+def _mapping(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _value in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return found
 
 
 def _loader() -> t.Any:

@@ -72,6 +72,12 @@ class Identities:
         wanted = document.by_kind()
         for kind in by_level():
             entities = wanted[kind.name]
+            if self.catalogue is not None and kind.name not in self.catalogue.raw:
+                self.problems += [
+                    f"{entity.label}: this Kong has no {kind.name}, because it does not have the plugin {kind.plugin}"
+                    for entity in entities
+                ]
+                continue
             for entity in entities:
                 self._body(kind, entity)
             self._match(kind, entities)
@@ -81,7 +87,7 @@ class Identities:
             names = self._names[kind.name]
             for entity in entities:
                 names[entity.id] = entity
-                for key in kind.keys:
+                for key in kind.keys[:1]:
                     if len(key) == 1 and entity.body.get(key[0]):
                         names.setdefault(entity.body[key[0]], entity)
 
@@ -112,7 +118,7 @@ class Identities:
             return {"id": value.id}
         given = value
         if isinstance(value, dict):
-            given = next((value[name] for name in ("id", "name", "username", "custom_id") if value.get(name)), None)
+            given = next((value[name] for name in ("id", "name", "username", "prefix") if value.get(name)), None)
         other = self._names[target].get(given)
         if other is not None:
             entity.fields[field] = other

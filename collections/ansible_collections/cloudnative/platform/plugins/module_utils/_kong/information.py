@@ -63,10 +63,10 @@ def _entities(
         result["counts"] = {kind: len(items) for kind, items in sorted(lists.items())}
         result["entities"] = sum(result["counts"].values())
     if "health" in subsets:
-        upstreams = [item["name"] for item in lists["upstreams"]]
+        names = {item["id"]: item["name"] for item in lists["upstreams"]}
         # A control plane proxies nothing, so it knows nothing of health.
-        views = {} if about.role == "control_plane" else {one.name: _health(one, upstreams) for one, _about in found}
-        result["upstreams"] = merged(upstreams, views)
+        views = {} if about.role == "control_plane" else {one.name: _health(one, names) for one, _about in found}
+        result["upstreams"] = merged(list(names.values()), views)
 
 
 def _node(admin: Admin, about: Node) -> Raw:
@@ -105,16 +105,16 @@ def _data_plane(item: Raw) -> Raw:
     }
 
 
-def _health(admin: Admin, upstreams: t.Sequence[str]) -> dict[str, list[Raw]]:
-    def ask(name: str) -> list[Raw]:
+def _health(admin: Admin, names: t.Mapping[str, str]) -> dict[str, list[Raw]]:
+    def ask(identifier: str) -> list[Raw]:
         try:
-            return admin.pages(f"/upstreams/{name}/health")
+            return admin.pages(f"/upstreams/{identifier}/health")
         except Refused as e:
             if e.status == 404:  # gone since it was listed
                 return []
             raise
 
-    return dict(zip(upstreams, admin.each(ask, upstreams)))
+    return dict(zip(names.values(), admin.each(ask, list(names))))
 
 
 def merged(upstreams: t.Sequence[str], views: t.Mapping[str, t.Mapping[str, list[Raw]]]) -> list[Raw]:

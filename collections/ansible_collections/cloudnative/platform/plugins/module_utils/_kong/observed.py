@@ -54,11 +54,10 @@ class Observed:
         return found
 
     def named(self, kind: str, name: t.Any) -> Raw | None:
-        """By id, or by a name that one value makes."""
+        """By id, or by the first of its names, as Kong itself resolves a reference."""
         found = self.by_id[kind].get(name)
-        for key in KINDS[kind].keys:
-            if found is None and len(key) == 1:
-                found = self.by_key(kind, key).get((name,))
+        for key in KINDS[kind].keys[:1]:
+            found = found or self.by_key(kind, key).get((name,))
         return found
 
     def name(self, kind: str, identifier: t.Any) -> str:

@@ -94,7 +94,11 @@ class Wish:
             elif entity.kind == "targets":
                 reference = entity.fields.get("upstream")
                 names.update(reference.values() if isinstance(reference, dict) else {reference})
-        return lambda item: item["name"] in names or item["id"] in names or owned(item, self.owner_tags)
+        # Of upstreams that are not wished, only a prune, an export or a removal asks.
+        all_of_ours = self.params["prune"] or self.state != "present"
+        return lambda item: (
+            item["name"] in names or item["id"] in names or (all_of_ours and owned(item, self.owner_tags))
+        )
 
 
 def reachable(nodes: list[Admin], outcome: Outcome) -> tuple[list[tuple[Admin, Node]], list[str]]:

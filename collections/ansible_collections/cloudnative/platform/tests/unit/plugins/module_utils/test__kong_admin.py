@@ -147,6 +147,7 @@ def test_an_answer_that_is_no_json(server: Server) -> None:
         ("gateway:8001", "is not the address of an Admin API"),
         ("ftp://gateway", "is not the address of an Admin API"),
         ("http://gateway/?x=1", "is not the address of an Admin API"),
+        ("http://al:pw@gateway", "has no user and no password in it"),
     ],
 )
 def test_addresses_that_are_none(url: str, problem: str) -> None:

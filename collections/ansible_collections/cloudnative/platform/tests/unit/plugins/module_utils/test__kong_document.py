@@ -139,6 +139,7 @@ def test_a_directory_stands_for_its_documents(tmp_path: t.Any) -> None:
     ("text", "problem"),
     [
         ("a: [b", "is not YAML in line"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "is not JSON: 'c' stands there twice"),
         ("a: 1\na: 2\n", "is not YAML in line 2, column 1: 'a' stands there twice"),
     ],
 )

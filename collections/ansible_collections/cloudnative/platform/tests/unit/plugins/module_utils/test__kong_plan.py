@@ -9,6 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import guard, plan, sync, writes
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.observed import Observed
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kong_support import (
     ID,
@@ -240,6 +241,23 @@ def test_bad_input(wish: dict[str, t.Any], problem: str) -> None:
     assert problem in made.problems[0]
     assert "kong.yml: " in made.problems[0]
     assert made.changes == []
+
+
+def test_credentials_of_a_plugin_that_is_not_installed() -> None:
+    known = catalogue()
+    raw = {name: schema for name, schema in known.raw.items() if name != "acls"}
+    made = plan.compute(merged(consumers=[{"username": "a", "acls": [{"group": "g"}]}]), Observed({}), Catalogue(raw))
+    assert "this Kong has no acls, because it does not have the plugin acl" in made.problems[0]
+
+
+def test_a_consumer_is_referred_to_by_its_user_name() -> None:
+    wish = {
+        "consumers": [{"username": "a", "custom_id": "b"}, {"username": "b"}],
+        "acls": [{"group": "g", "consumer": "b"}],
+    }
+    made = planned(wish)
+    owner = {change.id: change.label for change in made.changes}
+    assert [owner[change.body["consumer"]["id"]] for change in made.changes if change.kind == "acls"] == ["consumer b"]
 
 
 def test_a_name_that_another_gives_up() -> None:
