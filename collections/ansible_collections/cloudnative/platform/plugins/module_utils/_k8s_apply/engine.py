@@ -194,17 +194,19 @@ class Engine:
     def delete(
         self, definitions: list[Definition], timeout: float | None, only: t.Callable[[diff.Object], bool] | None = None
     ) -> list[Change]:
-        """Delete in the opposite order; with a timeout, each group is gone before the next one goes.
+        """Delete in the opposite order; with a timeout for all, each group is gone before the next one goes.
 
         `only` has the last word about each object as it is right before its deletion.
         """
         planned = self._resolve(definitions, self.catalog, lambda one: True)
         deleted: list[Change] = []
+        deadline = time.monotonic() + (timeout or 0)
         for _rank, wave in self._waves(planned, reverse=True):
             changes = self._each(wave, lambda one: self._delete_one(one, only))
             deleted += changes
             if timeout and not self.check:
-                self._await_gone([one for one in changes if one.action == DELETED], timeout)
+                left = max(deadline - time.monotonic(), 1.0)
+                self._await_gone([one for one in changes if one.action == DELETED], left)
         return deleted
 
     def _delete_one(self, planned: Planned, only: t.Callable[[diff.Object], bool] | None) -> Change:

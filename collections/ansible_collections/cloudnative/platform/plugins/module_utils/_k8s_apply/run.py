@@ -70,7 +70,7 @@ class Run:
                 name = owner.check_name(self.params["owner"])
                 self.estate = Estate(self.engine, name, self.params["owner_namespace"])
             self.put_in() if self.params["state"] == "present" else self.take_out()
-        except (ClientError, DefinitionError, OciFilesError) as e:
+        except (ClientError, DefinitionError, OciFilesError, ValueError, OSError) as e:
             self.fail(e)
         self.warn()
         duration = round(time.monotonic() - started, 2)

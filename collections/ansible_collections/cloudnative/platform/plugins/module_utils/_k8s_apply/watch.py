@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
@@ -126,8 +127,13 @@ class Feed:
                     self._ended.wait(PAUSE_SECONDS)
                     self.read()
                     changed.put(self)
-                elif not self._watch(changed):
+                    continue
+                started = time.monotonic()
+                if not self._watch(changed):
                     self._version = ""
+                elif time.monotonic() - started < PAUSE_SECONDS:
+                    # Somebody between here and the server cuts watches short.
+                    self._ended.wait(PAUSE_SECONDS)
         except ClientError as e:
             changed.put(e)
 

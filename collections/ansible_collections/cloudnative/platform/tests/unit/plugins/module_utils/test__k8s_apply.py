@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import diff, discovery
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import diff, discovery, reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import Planned
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     DefinitionError,
     collect,
@@ -16,6 +17,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.order import Rank, rank_of, waves
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError
 
 
 def thing(kind, name="x", api_version="v1", namespace=None, **rest):
@@ -356,3 +358,59 @@ def test_texts_of_several_lines_are_shown_as_such():
         "data:\n  conf: |\n    a: 1\n    b: 2\n",
         "data:\n  conf: |\n    a: 1\n    b: 3\n",
     )
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+MAPS, SECRETS, SPACES, BOXES = (
+    Resource("", "v1", "configmaps", "ConfigMap", True),
+    Resource("", "v1", "secrets", "Secret", True),
+    Resource("", "v1", "namespaces", "Namespace", False),
+    Resource("ex.io", "v1", "boxes", "Box", True, from_crd=True),
+)
+
+
+def test_what_is_worth_a_list():
+    wave = [
+        *(Planned(one("ConfigMap", namespace="a", name=f"m{number}"), MAPS) for number in range(3)),
+        *(Planned(one("ConfigMap", namespace="b", name=f"m{number}"), MAPS) for number in range(2)),
+        # Too large to read others along with them; not served yet; not known.
+        *(Planned(one("Secret", namespace="a", name=f"s{number}"), SECRETS) for number in range(5)),
+        *(Planned(one("Box", namespace="a", name=f"x{number}"), BOXES) for number in range(5)),
+        *(Planned(one("Odd", namespace="a", name=f"x{number}"), None) for number in range(5)),
+        *(Planned(one("Namespace", name=f"n{number}"), SPACES) for number in range(3)),
+    ]
+    assert reading.groups(wave) == [(MAPS, "a", ["m0", "m1", "m2"]), (SPACES, None, ["n0", "n1", "n2"])]
+
+
+class Listing:
+    def __init__(self, *names, rest=None, error=None):
+        self.answer = {"metadata": {"continue": rest}, "items": [{"metadata": {"name": name}} for name in names]}
+        self.error = error
+
+    def request(self, method, path, query):
+        if self.error:
+            raise ApiError(self.error, "Reason", "", method, path)
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("listing", "known"),
+    [
+        (Listing("a", "other"), {"a": True, "b": False}),
+        # More are to come: what isn't there yet may be.
+        (Listing("a", rest="more"), {"a": True}),
+        (Listing(error=403), {}),
+        (Listing(error=404), {}),
+    ],
+)
+def test_what_a_list_tells(listing, known):
+    found = reading.read_group(listing, MAPS, "n", ["a", "b"])
+    assert {path.rpartition("/")[2]: body is not None for path, body in found.items()} == known
+    assert all(body["kind"] == "ConfigMap" for body in found.values() if body)
+
+
+def test_a_list_that_fails():
+    with pytest.raises(ApiError):
+        reading.read_group(Listing(error=500), MAPS, "n", ["a"])
