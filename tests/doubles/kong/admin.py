@@ -243,7 +243,7 @@ class Admin:
     def delete(self, entity: Entity, key: str) -> Result:
         row = self.dao.select(entity, key)
         if row is not None:
-            self.dao.delete(entity, row)
+            self.dao.delete(entity, row, None if UUID.match(key) else entity.endpoint_key)
         return 204, None
 
     def parent_of(self, entity: Entity, key: str, name: str) -> dict[str, Callable]:

@@ -52,7 +52,7 @@ class Dao:
         if entity.ttl:
             expires = self.store.table(entity).expires.get(row["id"])
             if self.store.dbless:
-                return {**row, "ttl": None if expires is None else int(expires - time.time())}
+                return row if expires is None else {**row, "ttl": int(expires - time.time())}
             # Kong rounds down what is left after the statement ran.
             return {**row, "ttl": None if expires is None else math.ceil(expires - time.time()) - 1}
         if entity.name == "certificates":
@@ -66,7 +66,7 @@ class Dao:
     def page(
         self, table: Table, ids: list[str], size: Optional[str], offset: Optional[str]
     ) -> tuple[list[dict], Optional[str]]:
-        rows, last = table.page(ids, page_size(size), self.decode(offset))
+        rows, last = table.page(ids, page_size(size), self.decode(offset), self.store.dbless)
         return rows, None if last is None else encode_offset([last])
 
     def decode(self, offset: Optional[str]) -> Optional[str]:
@@ -139,7 +139,7 @@ class Dao:
         self._resolve(entity, data)
         self._validate(entity, data, args)
         self._transform(entity, data, args)
-        self._require_database("create or update", entity)
+        self._require_database("create or update", entity, None if by_id else entity.endpoint_key)
         if not by_id and entity.name in ("keys", "key_sets"):
             # Kong 3.9.3: "there is no unique or exclusion constraint matching the ON CONFLICT specification".
             raise errors.unexpected()
@@ -162,12 +162,12 @@ class Dao:
         self._resolve(entity, data)
         self._validate(entity, data, args, row)
         self._transform(entity, data, args)
-        self._require_database("update", entity)
+        self._require_database("update", entity, None if by_id else entity.endpoint_key)
         data["id"] = row["id"]
         return self._write(entity, data, expires, False, snis)
 
-    def delete(self, entity: Entity, row: dict) -> None:
-        self._require_database("remove", entity)
+    def delete(self, entity: Entity, row: dict, by: Optional[str] = None) -> None:
+        self._require_database("remove", entity, by)
         if entity.name == "certificates":
             # Kong deletes the SNIs first, and does not bring them back when the certificate turns out to be in use.
             snis = self.store.tables["snis"]
@@ -183,9 +183,9 @@ class Dao:
                         )
         self.store.delete(entity, row["id"])
 
-    def _require_database(self, action: str, entity: Entity) -> None:
+    def _require_database(self, action: str, entity: Entity, by: Optional[str] = None) -> None:
         if self.store.dbless:
-            raise errors.unsupported(action, entity.name)
+            raise errors.unsupported(action, entity.name, by)
 
     @staticmethod
     def _with_defaults(entity: Entity, args: dict, context: str) -> dict:
@@ -256,7 +256,8 @@ class Dao:
         snis: Optional[list[str]],
         replace_ttl: bool = False,
     ) -> dict:
-        data.pop("snis", None)
+        if entity.name == "certificates":
+            data.pop("snis", None)
         for name in entity.foreign:
             if isinstance(data.get(name), dict):
                 data[name] = {"id": data[name]["id"]}

@@ -80,7 +80,8 @@ class Declarative:
         body = arguments.body(request)
         params = {**body, **arguments.query(request)}
         flattened = str(params.pop("flatten_errors", "")).lower() in ("true", "1", "on", "yes")
-        check_hash = params.pop("check_hash", None) in ("1", 1) and params.get("check_hash") is not True
+        # Of all that looks true only the figure counts.
+        check_hash = str(params.pop("check_hash", "")) == "1"
         config, text = self._config(request, params)
         new_hash = md5(text) if text is not None else None
         if check_hash and new_hash is not None and new_hash == self.hash:

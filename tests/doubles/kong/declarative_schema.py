@@ -61,6 +61,8 @@ class Format:
         record = Record(entity.name, {})
         record.__dict__.update(entity.record.__dict__)
         record.fields = {**entity.record.fields, **self._extra()}
+        if entity.ttl:
+            record.fields["ttl"] = {"type": "number"}
         if not full:
             for name in entity.foreign:
                 field = record.fields[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from .lua import pretty, sequences
 
@@ -128,8 +128,9 @@ def invalid_options(errors: dict[str, Any]) -> KongError:
     )
 
 
-def unsupported(method: str, entity: str) -> KongError:
-    message = f"cannot {method} '{entity}' entities when not using a database"
+def unsupported(method: str, entity: str, by: Optional[str]) -> KongError:
+    named = f" by '{by}'" if by else ""
+    message = f"cannot {method} '{entity}' entities{named} when not using a database"
     return KongError(12, "operation unsupported", message)
 
 

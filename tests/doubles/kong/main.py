@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import ssl
+import sys
 import threading
 from pathlib import Path
+from typing import Callable, Optional
 
 from .admin import Admin
-from .http_server import Server
+from .declarative import BootError
+from .http_server import Request, Response, Server
 from .node import Node, Options, StatusApi
+from .proxy import Proxy
+from .tls import Certificates
 
 
 def options(argv: list[str]) -> Options:
@@ -18,7 +24,7 @@ def options(argv: list[str]) -> Options:
     parser.add_argument("--database", choices=("off", "postgres"), default="postgres", help="postgres is kept in memory")
     parser.add_argument("--host", default="127.0.0.1", help="address of every listener")
     parser.add_argument("--proxy-port", type=int, default=8000)
-    parser.add_argument("--proxy-ssl-port", type=int, default=0, help="0: no TLS listener")
+    parser.add_argument("--proxy-ssl-port", type=int, help="none unless given")
     parser.add_argument("--admin-port", type=int, default=8001)
     parser.add_argument("--status-port", type=int, default=8007)
     parser.add_argument("--prefix", type=Path, help="directory where a DB-less node keeps its configuration")
@@ -30,26 +36,36 @@ def options(argv: list[str]) -> Options:
 def start(chosen: Options) -> tuple[Node, list[Server]]:
     """Bind every listener (port 0: any free one) and serve each in a thread; the options get the real ports."""
     node = Node(chosen)
-    admin = Admin(node)
+    admin, proxy = Admin(node), Proxy(node)
+    listeners: list[tuple[str, Callable[[Request], Response], Optional[ssl.SSLContext]]] = [
+        ("proxy", proxy, None),
+        ("admin", admin, None),
+        ("status", StatusApi(admin), None),
+    ]
+    if chosen.proxy_ssl_port is not None:
+        listeners.append(("proxy_ssl", proxy, Certificates(node).listener()))
     servers = []
-    for name, application in (("admin", admin), ("status", StatusApi(admin))):
-        server = Server((chosen.host, getattr(chosen, f"{name}_port")), application)
+    for name, application, tls in listeners:
+        server = Server((chosen.host, getattr(chosen, f"{name}_port")), application, tls)
         setattr(chosen, f"{name}_port", server.server_address[1])
         servers.append(server)
     for server in servers:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     return node, servers
 
 
 def main(argv: list[str]) -> int:
     chosen = options(argv)
-    _node, servers = start(chosen)
+    try:
+        _node, servers = start(chosen)
+    except BootError as error:
+        print(f"error parsing declarative config file {chosen.declarative_config}: {error}", file=sys.stderr)
+        return 1
     print(json.dumps({name: getattr(chosen, name) for name in vars(chosen) if name.endswith("_port")}), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
     for server in servers:
-        server.shutdown()
         server.server_close()
     return 0

@@ -37,7 +37,7 @@ class Options:
     database: str = "postgres"
     host: str = "127.0.0.1"
     proxy_port: int = 8000
-    proxy_ssl_port: int = 0
+    proxy_ssl_port: Optional[int] = None
     admin_port: int = 8001
     status_port: int = 8007
     prefix: Optional[Path] = None
@@ -169,7 +169,7 @@ class Node:
     def _path_debug(self, rest: list[str]) -> Optional[Endpoints]:
         def put(_request: Request) -> Result:
             if self.dbless:
-                return 400, {"message": "cannot change log level when not using a database"}
+                return 405, {"message": "cannot change log level when not using a database"}
             if rest[2] == self.log_level:
                 return 200, {"message": f"log level is already {self.log_level}"}
             self.log_level = rest[2]
@@ -194,7 +194,7 @@ class Node:
             definition = self._named(self.catalog.plugins, "plugin", rest[1])
             config = next(entry["config"] for entry in definition["fields"] if "config" in entry)
             shown = {"fields": config["fields"], "entity_checks": config.get("entity_checks", [])}
-            return {"GET": lambda _request: (200, {**config, **shown})}
+            return {"GET": lambda _request: (200, shown)}
         return None
 
     @staticmethod
@@ -248,6 +248,10 @@ class Node:
             if problem:
                 raise errors.invalid_unique("tag", problem)
         rows = []
+        if self.dbless and not any(table.by_tag for table in self.store.tables.values()):
+            # Where nothing has a tag, a DB-less node answers with an offset that leads nowhere.
+            offset = "consumers|nil"
+            return listing([], offset, next_link("/tags" if tag is None else f"/tags/{tag}", offset))
         for name, table in self.store.tables.items():
             for row in table.rows.values():
                 if self.dbless and not row.get("tags"):

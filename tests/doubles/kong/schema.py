@@ -370,7 +370,12 @@ def foreign_problem(field: dict, value: Any) -> Any:
 def default(field: dict) -> Any:
     """The value of a field that is not given; MISSING where there is none."""
     if "default" in field:
-        return clone(field["default"])
+        value = clone(field["default"])
+        if isinstance(value, list):
+            # The records of a default list say only what is not their own default.
+            elements = field["elements"].get("record")
+            return [elements.with_defaults(v, "insert") for v in value] if elements is not None else value
+        return value
     if not field.get("required"):
         return None
     if field.get("record") is not None:

@@ -88,18 +88,25 @@ class Table:
             return None
         return row
 
-    def page(self, ids: list[str], size: int, after: Optional[str]) -> tuple[list[dict], Optional[str]]:
-        """At most `size` rows behind an id, and the id to go on from where there are more."""
+    def page(
+        self, ids: list[str], size: int, after: Optional[str], dbless: bool
+    ) -> tuple[list[dict], Optional[str]]:
+        """At most `size` rows behind an id, and the id to go on from where there are more.
+
+        A DB-less node names an id to go on from behind every full page, and ends a list at the first expired row.
+        """
         start = bisect_right(ids, after) if after is not None else 0
         rows: list[dict] = []
         for position in range(start, len(ids)):
             row = self.alive(self.rows[ids[position]])
             if row is None:
+                if dbless:
+                    break
                 continue
             if len(rows) == size:
                 return rows, rows[-1]["id"]
             rows.append(row)
-        return rows, None
+        return rows, rows[-1]["id"] if dbless and len(rows) == size else None
 
     def tagged(self, tags: list[str], every: bool) -> list[str]:
         sets = [self.by_tag.get(tag, set()) for tag in tags]
@@ -112,13 +119,21 @@ class Store:
     def __init__(self, catalog: Catalog, dbless: bool) -> None:
         self.catalog, self.dbless = catalog, dbless
         self.lock = threading.RLock()
-        # Grows with every write, so that the proxy knows when its router is old.
+        # Grows with every write, so that the proxy knows when its router is old, and since when.
         self.version = 0
+        self.changed_at: Optional[float] = None
+        # Upstream -> when it or one of its targets was written.
+        self.balanced_at: dict[str, float] = {}
         self.clear()
 
     def clear(self) -> None:
         self.tables = {name: Table(entity) for name, entity in self.catalog.entities.items()}
+        self.touch()
+
+    def touch(self) -> None:
         self.version += 1
+        if self.changed_at is None:
+            self.changed_at = time.monotonic()
 
     def table(self, entity: Entity) -> Table:
         return self.tables[entity.name]
@@ -135,7 +150,9 @@ class Store:
             if row.get(name) and row[name]["id"] not in self.tables[parent].rows:
                 raise errors.foreign_key_violation(name, row[name], parent)
         table.put(row)
-        self.version += 1
+        self.touch()
+        if entity.name in ("upstreams", "targets"):
+            self.balanced_at[row["id"] if entity.name == "upstreams" else row["upstream"]["id"]] = time.monotonic()
 
     def delete(self, entity: Entity, identifier: str) -> None:
         children = self.catalog.children(entity.name)
@@ -147,7 +164,7 @@ class Store:
                 for child_id in list(self.table(child).by_parent[name].get(identifier, ())):
                     self.delete(child, child_id)
         self.table(entity).remove(identifier)
-        self.version += 1
+        self.touch()
 
     def load(self, rows: Iterable[tuple[str, dict, Optional[float]]]) -> None:
         """Replace everything, as a declarative configuration does; (entity, row, expiry)."""

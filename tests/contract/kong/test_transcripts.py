@@ -1,0 +1,55 @@
+"""Every transcript, played from its first line against a gateway without entities."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from . import stories
+from .gateway import Double, gateway_for
+from .replay import TRANSCRIPTS, Player, Step, steps
+
+NAMES = sorted(path.name for path in TRANSCRIPTS.glob("*.jsonl"))
+
+
+def prepare(name: str, player: Player, recorded: list[Step]) -> None:
+    """Make the state a transcript starts from."""
+    player.make(stories.GIVEN.get(name, []))
+    if name in stories.PRIMED:
+        player.make(stories.primed(recorded))
+    if name in stories.CONTINUED:
+        source, number = stories.CONTINUED[name]
+        step = next(step for step in steps(source) if step.n == number)
+        assert player.request(step).status == 201
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_transcript(name: str, tmp_path: Path, upstreams: dict[int, int]) -> None:
+    recorded = steps(name)
+    if all(step.request is None or stories.skipped(name, step.n) for step in recorded):
+        pytest.skip("; ".join(stories.SKIPPED[name]))
+    gateway = gateway_for("off" if ".dbless." in name else "postgres", tmp_path, upstreams)
+    try:
+        numbers = dict(gateway.ports)
+        if name in stories.AHEAD:
+            recorded_time, seconds = stories.AHEAD[name]
+            numbers[recorded_time] = int(time.time()) + seconds
+        player = Player(gateway.clients(), numbers)
+        prepare(name, player, recorded)
+        problems = []
+        for step in recorded:
+            for action in stories.BETWEEN.get((name, step.n), []):
+                action(gateway, player)
+                player.clients = gateway.clients()
+            if step.request is None or step.api not in player.clients or stories.skipped(name, step.n):
+                continue
+            for problem in player.play(step):
+                problems.append(f"{name}#{step.n} {step.request['method']} {step.request['path']}: {problem}")
+        assert not problems, "\n".join(problems)
+        if isinstance(gateway, Double):
+            assert gateway.failures() == ""
+    finally:
+        if isinstance(gateway, Double):
+            gateway.stop()
