@@ -1,4 +1,4 @@
-"""The upstream servers behind the gateway, one set for all transcripts."""
+"""The gateway and the upstream servers behind it, one set for all transcripts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from . import echo
+from .gateway import Gateways
 
 
 @pytest.fixture(scope="session")
-def upstreams() -> Iterator[dict[int, int]]:
-    with echo.servers() as ports:
-        yield ports
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    with echo.servers() as upstreams:
+        running = Gateways(tmp_path_factory.mktemp("gateways"), upstreams)
+        yield running
+        running.stop()

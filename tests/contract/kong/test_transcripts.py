@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
 from . import stories
-from .gateway import Double, gateway_for
+from .gateway import Gateways
 from .replay import TRANSCRIPTS, Player, Step, steps
 
 NAMES = sorted(path.name for path in TRANSCRIPTS.glob("*.jsonl"))
@@ -26,30 +25,26 @@ def prepare(name: str, player: Player, recorded: list[Step]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_transcript(name: str, tmp_path: Path, upstreams: dict[int, int]) -> None:
+def test_transcript(name: str, gateways: Gateways) -> None:
     recorded = steps(name)
     if all(step.request is None or stories.skipped(name, step.n) for step in recorded):
         pytest.skip("; ".join(stories.SKIPPED[name]))
-    gateway = gateway_for("off" if ".dbless." in name else "postgres", tmp_path, upstreams)
-    try:
-        numbers = dict(gateway.ports)
-        if name in stories.AHEAD:
-            recorded_time, seconds = stories.AHEAD[name]
-            numbers[recorded_time] = int(time.time()) + seconds
-        player = Player(gateway.clients(), numbers)
-        prepare(name, player, recorded)
-        problems = []
-        for step in recorded:
-            for action in stories.BETWEEN.get((name, step.n), []):
-                action(gateway, player)
-                player.clients = gateway.clients()
-            if step.request is None or step.api not in player.clients or stories.skipped(name, step.n):
-                continue
-            for problem in player.play(step):
-                problems.append(f"{name}#{step.n} {step.request['method']} {step.request['path']}: {problem}")
-        assert not problems, "\n".join(problems)
-        if isinstance(gateway, Double):
-            assert gateway.failures() == ""
-    finally:
-        if isinstance(gateway, Double):
-            gateway.stop()
+    gateway = gateways.take("off" if ".dbless." in name else "postgres", fresh=name in stories.FRESH)
+    printed = gateway.failures()
+    numbers = dict(gateway.ports)
+    if name in stories.AHEAD:
+        recorded_time, seconds = stories.AHEAD[name]
+        numbers[recorded_time] = int(time.time()) + seconds
+    player = Player(gateway.clients(), numbers)
+    prepare(name, player, recorded)
+    problems = []
+    for step in recorded:
+        for action in stories.BETWEEN.get((name, step.n), []):
+            action(gateway, player)
+            player.clients = gateway.clients()
+        if step.request is None or step.api not in player.clients or stories.skipped(name, step.n):
+            continue
+        for problem in player.play(step):
+            problems.append(f"{name}#{step.n} {step.request['method']} {step.request['path']}: {problem}")
+    assert not problems, "\n".join(problems)
+    assert gateway.failures() == printed

@@ -39,6 +39,8 @@ def _setter(path: list[str]) -> Setter:
 
 def _custom_by_description(field: dict) -> Optional[Callable]:
     description = field.get("description", "")
+    if not description.startswith(("A string", "A unique")):
+        return None
     return next((function for start, function in BY_DESCRIPTION.items() if description.startswith(start)), None)
 
 
