@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Compare an answer with a recorded one: equal, but for what a server makes up, which is matched by shape and bound.
 
 A value is bound when it is seen first: from then on the recorded value stands for the one the server gave, in later
@@ -9,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Optional
+from typing import Any
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHAPES = {
@@ -37,7 +41,7 @@ class Bindings:
         self.known: dict[str, str] = {}
         # Everything a client chose: such a value is never made up by the server.
         self.chosen: set[str] = set()
-        self._pattern: Optional[re.Pattern[str]] = None
+        self._pattern: re.Pattern[str] | None = None
 
     def bind(self, recorded: str, actual: str) -> None:
         self.known[recorded] = actual

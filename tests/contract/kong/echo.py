@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The upstream servers of the recording: they answer with what they were sent, and say which of them it was."""
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ class Echo(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length).decode()
         failing = self.path == "/health" and self.number == PORTS[2]
-        port = self.server.server_address[1]
+        assert isinstance(self.server, Server)
+        port = self.server.port
         seen = {"server": port, "method": self.command, "path": self.path, "headers": dict(self.headers), "body": body}
         content = json.dumps(seen).encode()
         self.send_response(500 if failing else 200)
@@ -41,6 +46,10 @@ class Echo(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
 
 @contextlib.contextmanager
 def servers() -> Iterator[dict[int, int]]:
@@ -54,7 +63,7 @@ def servers() -> Iterator[dict[int, int]]:
                 server = Server(("127.0.0.1", number), handler)
             except OSError:
                 server = Server(("127.0.0.1", 0), handler)
-            ports[number] = server.server_address[1]
+            ports[number] = server.port
             running.append(server)
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         yield ports

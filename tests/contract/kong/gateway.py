@@ -1,4 +1,8 @@
-"""The gateway the transcripts are played against: the double, or a real Kong named by KONG_ADMIN_URL and KONG_PROXY_URL."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gateway transcripts are played against: the double, or a real one named by KONG_ADMIN_URL and KONG_PROXY_URL."""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,7 +57,7 @@ class Gateway:
     def wait_for_router(self) -> None:
         time.sleep(self.delay * 1.25)
 
-    def restart(self, declarative_config: Optional[str] = None, suffix: str = ".yml") -> None:
+    def restart(self, declarative_config: str | None = None, suffix: str = ".yml") -> None:
         raise NotImplementedError
 
     def failures(self) -> str:
@@ -82,7 +86,7 @@ class Double(Gateway):
     def __init__(self, database: str, directory: Path) -> None:
         self.database, self.directory = database, directory
         directory.mkdir(parents=True)
-        self.process: Optional[subprocess.Popen[str]] = None
+        self.process: subprocess.Popen[str] | None = None
         self.listening: dict[str, int] = {}
         self.start([])
 
@@ -110,7 +114,7 @@ class Double(Gateway):
         names = ("admin", "status", "proxy")
         return {name: Client(f"http://127.0.0.1:{self.listening[f'{name}_port']}") for name in names}
 
-    def restart(self, declarative_config: Optional[str] = None, suffix: str = ".yml") -> None:
+    def restart(self, declarative_config: str | None = None, suffix: str = ".yml") -> None:
         self.stop()
         options = []
         if declarative_config is not None:
@@ -133,7 +137,7 @@ class RealKong(Gateway):
     def clients(self) -> dict[str, Client]:
         return {name: Client(url) for name, url in self.urls.items()}
 
-    def restart(self, declarative_config: Optional[str] = None, suffix: str = ".yml") -> None:
+    def restart(self, declarative_config: str | None = None, suffix: str = ".yml") -> None:
         pytest.skip("a gateway that was given to the suite is not restarted")
 
 

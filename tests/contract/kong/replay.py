@@ -1,4 +1,8 @@
-"""Play a transcript against a server: send each recorded request, with bound values in place, and compare the answer."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Play a transcript against a server: send each recorded request with bound values in place, compare the answer."""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import http.client
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .compare import Bindings, Comparison, short
@@ -16,7 +20,15 @@ TRANSCRIPTS = Path(__file__).parent / "transcripts"
 _USUAL_HEADERS = {"content-type": "application/json; charset=utf-8"}
 # Headers that say something about the API; others are the machine's or the HTTP library's.
 _COMPARED = {"allow", "access-control-allow-methods", "access-control-allow-headers", "content-type", "location"}
-_COMPARED |= {"www-authenticate", "retry-after", "x-cache-status", "upgrade", "x-echo-server", "via", "x-correlation-id"}
+_COMPARED |= {
+    "www-authenticate",
+    "retry-after",
+    "x-cache-status",
+    "upgrade",
+    "x-echo-server",
+    "via",
+    "x-correlation-id",
+}
 _NUMBERS = {"ratelimit-reset", "retry-after"}
 
 
@@ -28,8 +40,8 @@ class Step(NamedTuple):
     n: int
     api: str
     note: str
-    request: Optional[dict]
-    response: Optional[dict]
+    request: dict | None
+    response: dict | None
 
 
 class Answer(NamedTuple):
@@ -52,7 +64,7 @@ class Client:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.connection = kind(str(parts.hostname), parts.port, timeout=60)
 
-    def send(self, method: str, path: str, headers: dict[str, str], body: Optional[bytes]) -> Answer:
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
         self.connection.putrequest(method, path, skip_host=any(name.lower() == "host" for name in headers))
         for name, value in headers.items():
             self.connection.putheader(name, value)
@@ -62,10 +74,10 @@ class Client:
         response = self.connection.getresponse()
         content = response.read()
         found = {name.lower(): value.replace(*SELF) for name, value in response.getheaders()}
-        return Answer(response.status, found, content.replace(*(text.encode() for text in SELF)))
+        return Answer(response.status, found, content.replace(SELF[0].encode(), SELF[1].encode()))
 
 
-def payload(body: Any) -> Optional[bytes]:
+def payload(body: Any) -> bytes | None:
     if body is None:
         return None
     if isinstance(body, str):
@@ -79,7 +91,7 @@ class Player:
         # Numbers of the recording -> those of this run: ports, and times that must lie ahead.
         self.ports = ports
         self.bindings = Bindings()
-        self.last: Optional[Answer] = None
+        self.last: Answer | None = None
 
     def translate(self, value: Any) -> Any:
         """The value with the ports of this run."""
@@ -197,7 +209,9 @@ def _root(comparison: Comparison, recorded: Any, actual: Any) -> None:
     for key in ("database", "role", "router_flavor"):
         comparison.value(recorded["configuration"][key], actual["configuration"].get(key), key)
     masked = sorted(key for key, value in recorded["configuration"].items() if value == "******")
-    comparison.value(masked, sorted(key for key, value in actual["configuration"].items() if value == "******"), "masked")
+    comparison.value(
+        masked, sorted(key for key, value in actual["configuration"].items() if value == "******"), "masked"
+    )
     _kinds(comparison, {k: v for k, v in recorded.items() if k != "configuration"}, actual)
 
 
@@ -212,11 +226,13 @@ def _status(comparison: Comparison, recorded: Any, actual: Any) -> None:
 
 
 def _metrics(comparison: Comparison, recorded: str, actual: str) -> None:
-    """The same families, and the same series of the proxy with the same labels; values of counters where they count requests."""
+    """The same families, and the same series of the proxy; values only where they count requests."""
     ours, theirs = families(recorded), families(actual)
     comparison.value(sorted(ours), sorted(theirs), "families")
     for name in ours:
-        if not name.startswith(("kong_http_requests_total", "kong_node_info", "kong_datastore", "kong_upstream_target")):
+        if not name.startswith(
+            ("kong_http_requests_total", "kong_node_info", "kong_datastore", "kong_upstream_target")
+        ):
             continue
         for series, value in ours[name].items():
             mine = theirs.get(name, {}).get(comparison.bindings.apply(series))
@@ -274,8 +290,10 @@ SPECIAL = {
     "/": _root,
     "/status": _status,
     "/metrics": _metrics,
-    "/timers": lambda comparison, recorded, actual: _kinds(comparison, dict.fromkeys(recorded, {}), actual),
-    "/config": lambda comparison, recorded, actual: _exported(comparison, recorded, actual)
-    if isinstance(recorded, dict) and isinstance(recorded.get("config"), str)
-    else comparison.value(recorded, actual),
+    "/timers": lambda comparison, recorded, actual: _kinds(comparison, {key: {} for key in recorded}, actual),
+    "/config": lambda comparison, recorded, actual: (
+        _exported(comparison, recorded, actual)
+        if isinstance(recorded, dict) and isinstance(recorded.get("config"), str)
+        else comparison.value(recorded, actual)
+    ),
 }

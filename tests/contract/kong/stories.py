@@ -1,10 +1,14 @@
-"""What a transcript does not say: the state it starts from, what happened between its requests, what is left out and why."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a transcript does not say: its first state, what happened between its requests, what is left out and why."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -78,7 +82,7 @@ def primed(steps: list[Step]) -> list[Request]:
     return requests
 
 
-def _collection(path: str) -> Optional[str]:
+def _collection(path: str) -> str | None:
     for segment in reversed(path.partition("?")[0].split("/")):
         name = _COLLECTIONS.get(segment, segment)
         if name in _ORDER:
@@ -90,7 +94,7 @@ def _plugin(route: str, name: str, **config: Any) -> Request:
     return "POST", f"/routes/{route}/plugins", {"name": name, "config": config}
 
 
-def _route(name: str, service: Optional[str], **fields: Any) -> Request:
+def _route(name: str, service: str | None, **fields: Any) -> Request:
     body = {"service": {"name": service}} if service else {}
     return "PUT", f"/routes/{name}", {**body, **({} if "hosts" in fields else {"paths": [f"/{name}"]}), **fields}
 
@@ -227,7 +231,7 @@ def _consumers(_gateway: Gateway, player: Player) -> None:
         player.make([("PUT", f"/consumers/extra-{number:03d}", {})])
 
 
-def _restart(text: Optional[str] = None, suffix: str = ".yml") -> Action:
+def _restart(text: str | None = None, suffix: str = ".yml") -> Action:
     return lambda gateway, _player: gateway.restart(text, suffix)
 
 
@@ -320,5 +324,5 @@ SKIPPED: dict[str, dict[str, set[int]]] = {
 }
 
 
-def skipped(name: str, n: int) -> Optional[str]:
+def skipped(name: str, n: int) -> str | None:
     return next((reason for reason, numbers in SKIPPED.get(name, {}).items() if n in numbers), None)

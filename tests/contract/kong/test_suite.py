@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The suite itself: it sees wrong answers, and says how much of the recording it replays."""
 
 from __future__ import annotations

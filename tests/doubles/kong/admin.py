@@ -1,21 +1,26 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The Admin API: one generic set of endpoints for all entities, as Kong generates them from its schemas."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 from urllib.parse import quote
 
 from . import arguments, errors
-from .dao import Dao, encode_offset, new_id, page_size
+from .dao import Dao, new_id
 from .entities import Entity
 from .http_server import Request, Response
 from .node import Node
+from .paging import Result, listing, next_link, page_size
+from .targets import Targets
 from .validators import UUID, unescape
 
 SERVER = "kong-double/3.9.3 (not Kong)"
-Result = tuple[int, Any]
 _COLLECTION, _ENTITY = ("GET", "POST"), ("DELETE", "GET", "PATCH", "PUT")
 
 
@@ -25,17 +30,6 @@ class MethodNotAllowed(Exception):
         self.allowed = allowed
 
 
-def next_link(path: str, offset: Optional[str], extra: str = "") -> Optional[str]:
-    return None if offset is None else f"{path}?offset={quote(offset, safe='')}{extra}"
-
-
-def listing(rows: list, offset: Optional[str], link: Optional[str]) -> Result:
-    body: dict[str, Any] = {"data": rows, "next": link}
-    if offset is not None:
-        body["offset"] = offset
-    return 200, body
-
-
 class Admin:
     """Answers the requests of one listener; `node` answers what concerns no entity."""
 
@@ -43,6 +37,7 @@ class Admin:
         self.node = node
         self.store, self.catalog = node.store, node.catalog
         self.dao = Dao(node.store)
+        self.targets = Targets(self)
 
     def __call__(self, request: Request) -> Response:
         return self.respond(request, self.answer)
@@ -121,7 +116,7 @@ class Admin:
             raise errors.not_found()
         if len(segments) == 1:
             return {
-                "GET": lambda request: self.list(entity, request),
+                "GET": lambda request: self.collection(entity, request),
                 "POST": lambda request: self.create(entity, request, {}),
             }
         if len(segments) == 2:
@@ -129,7 +124,7 @@ class Admin:
         if len(segments) == 3 and segments[2] in entity.foreign and entity.name != "snis":
             return self.parent_of(entity, segments[1], segments[2])
         if entity.name == "upstreams":
-            special = self.upstream(entity, segments, raw)
+            special = self.targets.endpoints(segments, raw)
             if special is not None:
                 return special
         for child, name, _cascade in self.catalog.children(entity.name):
@@ -165,7 +160,7 @@ class Admin:
 
     # Collections
 
-    def list(self, entity: Entity, request: Request) -> Result:
+    def collection(self, entity: Entity, request: Request) -> Result:
         query = arguments.query(request)
         table = self.store.table(entity)
         if entity.name == "consumers" and "custom_id" in query:
@@ -322,77 +317,3 @@ class Admin:
         if method != "PUT":
             raise errors.Answer(404, {"message": "Not found", "request_id": new_id().replace("-", "")})
         return new_id()
-
-    # Targets
-
-    def upstream(self, entity: Entity, segments: list[str], raw: list[str]) -> Optional[dict[str, Callable]]:
-        rest = segments[2:]
-        if rest == ["health"]:
-            return {"GET": lambda request: self.node.health.upstream(self, segments[1], raw[1], request)}
-        if rest[0] != "targets":
-            return None
-        targets = self.catalog.entities["targets"]
-        table = self.store.table(targets)
-
-        def owner(request: Request) -> dict:
-            return self.parent(entity, segments[1], request.method)
-
-        if len(rest) == 1 or rest == ["targets", "all"]:
-
-            def get(request: Request) -> Result:
-                row, query = owner(request), arguments.query(request)
-                ids = table.by_parent["upstream"].get(row["id"], [])
-                if len(rest) == 2:
-                    rows, offset = self.dao.page(table, ids, query.get("size"), query.get("offset"))
-                    return listing(rows, offset, next_link(f"/upstreams/{raw[1]}/targets/all", offset))
-                rows, offset = self.target_page(ids, query)
-                return listing(rows, offset, next_link(f"/upstreams/{raw[1]}/targets", offset))
-
-            if len(rest) == 2:
-                return {"GET": get}
-            return {
-                "GET": get,
-                "POST": lambda request: self.create(targets, request, {"upstream": {"id": owner(request)["id"]}}),
-            }
-        if rest[-1] in ("healthy", "unhealthy") and len(rest) in (3, 4):
-            return {"PUT": lambda request: self.node.health.put(self, owner(request), rest[1:])}
-        if len(rest) != 2:
-            return None
-
-        def find(request: Request) -> str:
-            row = self.target(owner(request), rest[1])
-            return row["id"]
-
-        update = {
-            method: lambda request: self.patch(targets, find(request), request, {}) for method in ("PUT", "PATCH")
-        }
-        return {
-            "GET": lambda request: self.get(targets, find(request)),
-            "DELETE": lambda request: self.delete(targets, find(request)),
-            **update,
-        }
-
-    def target(self, upstream: dict, key: str) -> dict:
-        table = self.store.tables["targets"]
-        row = table.rows.get(key) if UUID.match(key) else table.find(("upstream", "target"), upstream["id"], key)
-        if row is None or row["upstream"]["id"] != upstream["id"]:
-            raise errors.not_found()
-        return row
-
-    def target_page(self, ids: list[str], query: dict[str, str]) -> tuple[list[dict], Optional[str]]:
-        """Newest first; the offset of this list alone is a plain number."""
-        size, start = page_size(query.get("size")), int(query.get("offset") or 0)
-        rows = [self.store.tables["targets"].rows[i] for i in ids]
-        rows.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
-        more = str(start + size) if len(rows) > start + size else None
-        return rows[start : start + size], more
-
-
-def tag_page(rows: list[tuple[str, str, str, int]], size: int, after: Optional[list]) -> tuple[list, Optional[str]]:
-    """A page of /tags: (entity id, entity name, tag, position of the tag) behind an offset."""
-    if after is not None:
-        start = (str(after[0]), int(after[1]) if len(after) > 1 else 1 << 30)
-        rows = [row for row in rows if (row[0], row[3]) > start]
-    page = rows[:size]
-    offset = encode_offset([page[-1][0], page[-1][3]]) if len(rows) > size else None
-    return page, offset

@@ -1,10 +1,14 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Request arguments as the Admin API decodes them: query strings, JSON, forms and multipart bodies."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import parse_qsl
 
 from . import errors
@@ -39,7 +43,7 @@ def media_type(request: Request) -> str:
     return (request.headers.get("content-type") or "").split(";")[0].strip().lower()
 
 
-def body(request: Request, record: Optional[Record] = None) -> dict[str, Any]:
+def body(request: Request, record: Record | None = None) -> dict[str, Any]:
     """The arguments of a body; forms carry text only, so a schema tells what each of theirs is to be."""
     kind = media_type(request)
     if not kind:
@@ -103,7 +107,7 @@ def unflatten(fields: list[tuple[str, str]]) -> dict[str, Any]:
     return out
 
 
-def infer(args: dict[str, Any], record: Optional[Record]) -> dict[str, Any]:
+def infer(args: dict[str, Any], record: Record | None) -> dict[str, Any]:
     if record is None:
         return args
     sub = record.subschema(args)

@@ -1,10 +1,15 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Where a service sends a request: its host, or a target of the upstream of that name, by weight and health."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING, Iterator, Optional
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from .http_server import Request
@@ -24,10 +29,10 @@ class Balancer:
         # (upstream, target) -> what smooth weighted round robin remembers of it.
         self.current: dict[tuple[str, str], float] = {}
 
-    def upstream(self, service: dict) -> Optional[dict]:
+    def upstream(self, service: dict) -> dict | None:
         return self.node.store.tables["upstreams"].find(("name",), service["host"])
 
-    def peers(self, service: dict, request: Request, consumer: Optional[dict]) -> Iterator[tuple[str, str]]:
+    def peers(self, service: dict, request: Request, consumer: dict | None) -> Iterator[tuple[str, str]]:
         """(address with port, host header) of the peers to try in turn: as often as the service retries."""
         upstream = self.upstream(service)
         attempts = 1 + (service.get("retries") or 0)
@@ -42,7 +47,7 @@ class Balancer:
             tried.add(target)
             yield target, upstream.get("host_header") or target
 
-    def choose(self, upstream: dict, request: Request, consumer: Optional[dict], tried: set[str]) -> str:
+    def choose(self, upstream: dict, request: Request, consumer: dict | None, tried: set[str]) -> str:
         table = self.node.store.tables["targets"]
         with self.node.store.lock:
             rows = [table.rows[i] for i in table.by_parent["upstream"].get(upstream["id"], ())]
@@ -68,7 +73,7 @@ class Balancer:
             return best["target"]
 
 
-def hash_key(upstream: dict, request: Request, consumer: Optional[dict]) -> Optional[str]:
+def hash_key(upstream: dict, request: Request, consumer: dict | None) -> str | None:
     """What consistent hashing hashes, None for the other algorithms."""
     if upstream["algorithm"] != "consistent-hashing":
         return None

@@ -1,8 +1,12 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Entity checks: rules over several fields of one entity, as a schema lists them under `entity_checks`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from .lua import quoted_list
 
@@ -36,7 +40,7 @@ def is_nonempty(value: Any) -> bool:
 class Outcome(Exception):
     """A check failed: its own text, or a text the schema gives instead."""
 
-    def __init__(self, detail: str, override: Optional[str] = None) -> None:
+    def __init__(self, detail: str, override: str | None = None) -> None:
         super().__init__(detail)
         self.detail, self.override = detail, override
 

@@ -1,4 +1,8 @@
-"""What Kong keeps in Lua functions, and therefore shows in no `/schemas` answer: shorthands and checks of single types."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Kong keeps in Lua functions and thus shows in no `/schemas` answer: shorthands and checks of single types."""
 
 from __future__ import annotations
 
@@ -133,7 +137,7 @@ def rate_limiting(config: dict) -> Problem:
     problem = _periods(config, "The limit")
     if problem:
         return problem
-    rate = config.get("sync_rate")
+    rate = config["sync_rate"]
     if config.get("policy") != "redis" and rate != -1:
         return "sync_rate can only be used with the redis policy"
     if config.get("policy") == "redis" and rate != -1 and rate < 0.02:
@@ -171,10 +175,10 @@ FIELD_VALIDATORS: dict[str, dict[str, Callable]] = {
 
 def certificate_matches(cert_field: str, key_field: str, message: str) -> Callable[[dict], Problem]:
     def check(entity: dict) -> Problem:
-        texts = [entity.get(cert_field), entity.get(key_field)]
-        if not all(isinstance(text, str) for text in texts):
+        cert_text, key_text = entity.get(cert_field), entity.get(key_field)
+        if not isinstance(cert_text, str) or not isinstance(key_text, str):
             return None
-        cert, key = pem.certificate(texts[0]), pem.key(texts[1])
+        cert, key = pem.certificate(cert_text), pem.key(key_text)
         if cert is None or key is None or key.public is None:
             return None
         same = cert.algorithm == key.algorithm and cert.public_key.lstrip(b"\0") == key.public.lstrip(b"\0")
@@ -184,8 +188,8 @@ def certificate_matches(cert_field: str, key_field: str, message: str) -> Callab
 
 
 def certificate_kinds(entity: dict) -> Problem:
-    texts = [entity.get("cert"), entity.get("cert_alt")]
-    if not all(isinstance(text, str) for text in texts):
+    texts = [text for text in (entity.get("cert"), entity.get("cert_alt")) if isinstance(text, str)]
+    if len(texts) < 2:
         return None
     first, second = (pem.certificate(text) for text in texts)
     if first and second and first.algorithm == second.algorithm:
@@ -246,7 +250,7 @@ def _subschema(fields: list[dict], checks: list[dict]) -> dict:
     return {"fields": fields, "entity_checks": checks}
 
 
-def _must_set(when: str, names: list[str], other: str = "", other_names: Optional[list[str]] = None) -> dict:
+def _must_set(when: str, names: list[str], other: str = "", other_names: list[str] | None = None) -> dict:
     rule: dict[str, Any] = {
         "if_field": "protocols",
         "if_match": {"contains": when},
@@ -271,7 +275,11 @@ def _no(names: str, protocols: str) -> list[dict]:
 _STREAM = "'tcp', 'tls', 'tls_passthrough' or 'udp'"
 _HTTP_ROUTE = _subschema(
     _no("sources destinations", "'http' or 'https'"),
-    [_must_set("https", ["methods", "hosts", "headers", "paths", "snis"], "http", ["methods", "hosts", "headers", "paths"])],
+    [
+        _must_set(
+            "https", ["methods", "hosts", "headers", "paths", "snis"], "http", ["methods", "hosts", "headers", "paths"]
+        )
+    ],
 )
 _STREAM_ROUTE = _subschema(
     _no("methods hosts paths headers", _STREAM),

@@ -1,19 +1,22 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Reading and writing entities as Kong's DAO does: defaults, foreign keys by name, validation, then the store."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import math
 import re
 import time
 import uuid
-from typing import Any, Optional
+from typing import Any
 
 from . import errors, netaddr, pem
 from .entities import Entity
 from .lua import clone
+from .paging import decode_offset, encode_offset, page_size
 from .schema import ShorthandError
 from .store import Store, Table
 from .validators import TAG, UUID, wildcard_host
@@ -29,7 +32,7 @@ class Dao:
 
     # Reading
 
-    def select(self, entity: Entity, key: str) -> Optional[dict]:
+    def select(self, entity: Entity, key: str) -> dict | None:
         """The row a segment of a URL names: by UUID, else by the endpoint key of its entity."""
         table = self.store.table(entity)
         if UUID.match(key):
@@ -63,13 +66,11 @@ class Dao:
         snis = self.store.tables["snis"]
         return sorted(snis.rows[i]["name"] for i in snis.by_parent["certificate"].get(certificate, ()))
 
-    def page(
-        self, table: Table, ids: list[str], size: Optional[str], offset: Optional[str]
-    ) -> tuple[list[dict], Optional[str]]:
+    def page(self, table: Table, ids: list[str], size: str | None, offset: str | None) -> tuple[list[dict], str | None]:
         rows, last = table.page(ids, page_size(size), self.decode(offset), self.store.dbless)
         return rows, None if last is None else encode_offset([last])
 
-    def decode(self, offset: Optional[str]) -> Optional[str]:
+    def decode(self, offset: str | None) -> str | None:
         if offset is None:
             return None
         decoded = decode_offset(offset)
@@ -80,7 +81,7 @@ class Dao:
             raise errors.invalid_offset(offset)
         return str(decoded[0])
 
-    def filtered(self, table: Table, tags: Optional[str]) -> list[str]:
+    def filtered(self, table: Table, tags: str | None) -> list[str]:
         """Ids of a top-level list, with its `tags` filter."""
         if tags is None:
             return table.ids
@@ -121,9 +122,9 @@ class Dao:
         by_id = bool(UUID.match(key))
         if not by_id and entity.endpoint_key is None:
             raise errors.invalid_primary_key({"id": "expected a valid UUID"})
+        name = entity.endpoint_key or "id"
         if not by_id:
-            assert entity.endpoint_key is not None
-            self.check_unique(entity, entity.endpoint_key, key)
+            self.check_unique(entity, name, key)
         snis = self._sni_list(entity, args, key)
         expires = self._ttl(entity, args)
         self._before(entity, args, "upsert", key)
@@ -133,8 +134,8 @@ class Dao:
             data["id"] = key
             exists = key in table.rows
         else:
-            data[entity.endpoint_key] = key
-            before = table.find((entity.endpoint_key,), key) if entity.unique_endpoint_key else None
+            data[name] = key
+            before = table.find((name,), key) if entity.unique_endpoint_key else None
             exists = before is not None
         self._resolve(entity, data)
         self._validate(entity, data, args)
@@ -166,7 +167,7 @@ class Dao:
         data["id"] = row["id"]
         return self._write(entity, data, expires, False, snis)
 
-    def delete(self, entity: Entity, row: dict, by: Optional[str] = None) -> None:
+    def delete(self, entity: Entity, row: dict, by: str | None = None) -> None:
         self._require_database("remove", entity, by)
         if entity.name == "certificates":
             # Kong deletes the SNIs first, and does not bring them back when the certificate turns out to be in use.
@@ -183,7 +184,7 @@ class Dao:
                         )
         self.store.delete(entity, row["id"])
 
-    def _require_database(self, action: str, entity: Entity, by: Optional[str] = None) -> None:
+    def _require_database(self, action: str, entity: Entity, by: str | None = None) -> None:
         if self.store.dbless:
             raise errors.unsupported(action, entity.name, by)
 
@@ -195,13 +196,13 @@ class Dao:
             raise errors.schema_violation(error.errors) from error
 
     @staticmethod
-    def _validate(entity: Entity, data: dict, original: dict, before: Optional[dict] = None) -> None:
+    def _validate(entity: Entity, data: dict, original: dict, before: dict | None = None) -> None:
         problems = entity.record.validate(data, before is None, original, before)
         if problems:
             raise errors.schema_violation(problems)
 
     @staticmethod
-    def _ttl(entity: Entity, args: dict) -> Optional[float]:
+    def _ttl(entity: Entity, args: dict) -> float | None:
         """Take `ttl` out of a body; the answer is the expiry, infinity for "none" and None where it is not given."""
         if not entity.ttl or "ttl" not in args:
             return None
@@ -251,9 +252,9 @@ class Dao:
         self,
         entity: Entity,
         data: dict,
-        expires: Optional[float],
+        expires: float | None,
         inserting: bool,
-        snis: Optional[list[str]],
+        snis: list[str] | None,
         replace_ttl: bool = False,
     ) -> dict:
         if entity.name == "certificates":
@@ -278,7 +279,7 @@ class Dao:
 
     # What single entities do before they are written
 
-    def _before(self, entity: Entity, args: dict, context: str, key: Optional[str]) -> None:
+    def _before(self, entity: Entity, args: dict, context: str, key: str | None) -> None:
         if entity.name == "targets" and isinstance(args.get("target"), str) and context == "insert":
             parsed = netaddr.normalize(args["target"])
             if isinstance(parsed, str):
@@ -287,7 +288,7 @@ class Dao:
         elif entity.name == "plugins":
             self._check_protocols(entity, args, context, key)
 
-    def _check_protocols(self, entity: Entity, args: dict, context: str, key: Optional[str]) -> None:
+    def _check_protocols(self, entity: Entity, args: dict, context: str, key: str | None) -> None:
         given = dict(args)
         if context != "insert" and key is not None and not UUID.match(key):
             # Kong checks writes by id only.
@@ -312,7 +313,7 @@ class Dao:
                     {"protocols": "must match the protocols of at least one route pointing to this Plugin's service"}
                 )
 
-    def _sni_list(self, entity: Entity, args: dict, certificate: Optional[str]) -> Optional[list[str]]:
+    def _sni_list(self, entity: Entity, args: dict, certificate: str | None) -> list[str] | None:
         """The names a certificate is to have; None leaves them as they are."""
         if entity.name != "certificates" or "snis" not in args:
             return None
@@ -346,30 +347,6 @@ class Dao:
             row = snis.find(("name",), name)
             if row:
                 self.store.delete(entity, row["id"])
-
-
-def page_size(size: Optional[str]) -> int:
-    if size is None:
-        return 100
-    try:
-        number = float(size)
-    except ValueError:
-        raise errors.invalid_size("size must be a number") from None
-    if number != int(number) or not 1 <= number <= 1000:
-        raise errors.invalid_size("size must be an integer between 1 and 1000")
-    return int(number)
-
-
-def encode_offset(values: list) -> str:
-    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
-
-
-def decode_offset(offset: str) -> Optional[list]:
-    try:
-        decoded = json.loads(base64.urlsafe_b64decode(offset + "=" * (-len(offset) % 4)))
-    except ValueError:
-        return None
-    return decoded if isinstance(decoded, list) and decoded else None
 
 
 def new_id() -> str:

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """DB-less configuration: POST /config with its hashes, loading, export, and what survives a restart."""
 
 from __future__ import annotations
@@ -6,7 +10,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any
 
 from . import arguments, errors, netaddr, pem, yaml_reader, yaml_writer
 from .dao import DEFAULT_TARGET_PORT
@@ -14,10 +18,8 @@ from .declarative_schema import Format, Invalid, Rows
 from .flatten_errors import flatten
 from .http_server import Request
 from .lua import clone
+from .paging import Result
 from .store import Store
-
-if TYPE_CHECKING:
-    from .admin import Result
 
 EMPTY_HASH = "0" * 32
 
@@ -50,7 +52,7 @@ def md5(text: str) -> str:
 
 
 class Declarative:
-    def __init__(self, store: Store, prefix: Optional[Path]) -> None:
+    def __init__(self, store: Store, prefix: Path | None) -> None:
         self.store = store
         self.format = Format(store.catalog)
         self.hash = EMPTY_HASH
@@ -58,7 +60,7 @@ class Declarative:
         # Kong keeps its configuration in LMDB below its prefix.
         self.kept = prefix / "dbless.json" if prefix else None
 
-    def boot(self, file: Optional[Path]) -> None:
+    def boot(self, file: Path | None) -> None:
         """Load the configuration file, else what the last run kept."""
         if file is not None:
             text = file.read_text(encoding="utf-8")
@@ -96,7 +98,7 @@ class Declarative:
         return 201, rows
 
     @staticmethod
-    def _config(request: Request, params: dict) -> tuple[Any, Optional[str]]:
+    def _config(request: Request, params: dict) -> tuple[Any, str | None]:
         """The configuration, and the text its hash is taken of; a bare JSON object has none."""
         if "_format_version" in params:
             return params, None
@@ -116,7 +118,7 @@ class Declarative:
         except Unparsable as error:
             raise errors.declarative({"error": str(error)}) from None
 
-    def _refusal(self, problems: dict, config: Optional[dict]) -> dict:
+    def _refusal(self, problems: dict, config: dict | None) -> dict:
         if config is None:
             return errors.declarative(problems).body()
         listed = flatten(self.store.catalog, config, problems)
@@ -125,7 +127,7 @@ class Declarative:
 
     # Loading
 
-    def load(self, rows: Rows, meta: dict, new_hash: Optional[str]) -> None:
+    def load(self, rows: Rows, meta: dict, new_hash: str | None) -> None:
         if new_hash is None:
             new_hash = md5(json.dumps([rows, meta], sort_keys=True))
         if not any(rows.values()):

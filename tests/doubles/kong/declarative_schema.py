@@ -1,10 +1,14 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The declarative format: nested or flat entities, deterministic ids, references by name, uniqueness."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Optional
+from typing import Any
 
 from .entities import Catalog, Entity
 from .lua import clone
@@ -98,7 +102,7 @@ class Format:
         items = table.get(name)
         return items if isinstance(items, list) else []
 
-    def _id_key(self, entity: Entity, item: dict, parent_id: Optional[str], child_key: str) -> Optional[str]:
+    def _id_key(self, entity: Entity, item: dict, parent_id: str | None, child_key: str) -> str | None:
         """What the id of an entity without one is made of; None where Kong makes it up."""
         fields = entity.record.fields
         if entity.cache_key:
@@ -123,14 +127,14 @@ class Format:
             return str(item[entity.endpoint_key])
         return None
 
-    def _children(self, parent: Optional[Entity]) -> list[tuple[Entity, str]]:
+    def _children(self, parent: Entity | None) -> list[tuple[Entity, str]]:
         if parent is None:
             return [(entity, "") for entity in self.known.values()]
         children = [(child, name) for child, name, _cascade in self.catalog.children(parent.name)]
         # Certificates have a field `snis` of their own; Kong passes over the nested entities of that name.
         return [(child, name) for child, name in children if child.name not in parent.record.fields]
 
-    def _generate_ids(self, table: dict, parent: Optional[Entity] = None) -> None:
+    def _generate_ids(self, table: dict, parent: Entity | None = None) -> None:
         for entity, child_key in self._children(parent):
             for item in self._items(table, entity.name):
                 if "id" not in item:
@@ -143,7 +147,7 @@ class Format:
         """Ids for a second validation: every entity gets one, and names become foreign keys where they are known."""
         found: dict[str, list[dict]] = {}
 
-        def visit(table: dict, parent: Optional[Entity]) -> None:
+        def visit(table: dict, parent: Entity | None) -> None:
             for entity, child_key in self._children(parent):
                 for item in self._items(table, entity.name):
                     if not isinstance(item, dict):
@@ -178,7 +182,7 @@ class Format:
         expected: list[tuple[str, str, str, Any, Any]] = []
         errors: dict = {}
 
-        def visit(table: dict, parent: Optional[Entity], parent_at: Optional[int]) -> None:
+        def visit(table: dict, parent: Entity | None, parent_at: int | None) -> None:
             if parent is None:
                 listed = [(entity, "") for entity in self.known.values()]
             else:
@@ -222,7 +226,7 @@ class Format:
         return by_id, by_key
 
     @staticmethod
-    def _found(by_id: Rows, by_key: Rows, target: str, wanted: Any) -> Optional[dict]:
+    def _found(by_id: Rows, by_key: Rows, target: str, wanted: Any) -> dict | None:
         if not isinstance(wanted, str):
             return None
         return by_key.get(target, {}).get(wanted) or by_id.get(target, {}).get(wanted)

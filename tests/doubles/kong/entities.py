@@ -1,11 +1,15 @@
-"""The entities of Kong 3.9.3 OSS: where the Admin API serves them, what is unique in them, and their compiled schemas."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The entities of Kong 3.9.3 OSS: where the Admin API serves them, what is unique in them, their compiled schemas."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from . import custom
 from .lua import clone
@@ -21,7 +25,7 @@ class Entity:
     path: str
     nested: str
     # The field that names an entity in a URL where no UUID stands.
-    endpoint_key: Optional[str]
+    endpoint_key: str | None
     # Unique constraints in the order in which PostgreSQL reports them; more than one field is Kong's cache key.
     unique: list[tuple[str, ...]]
     cache_key: tuple[str, ...] = ()
@@ -131,7 +135,7 @@ def _config_field(schema: dict, name: str) -> dict:
     return next(entry[name] for entry in config["fields"] if name in entry)
 
 
-def _subschema(name: str, definition: dict, shorthands: Optional[dict[str, Callable]] = None) -> Record:
+def _subschema(name: str, definition: dict, shorthands: dict[str, Callable] | None = None) -> Record:
     record = Record(name, clone(definition))
     _attach(record, name)
     config = record.fields.get("config", {}).get("record")

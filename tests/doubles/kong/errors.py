@@ -1,8 +1,12 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Kong's error objects: code, name, message, fields, and the HTTP status each code is sent with."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from .lua import pretty, sequences
 
@@ -85,7 +89,8 @@ def restricted(parent: str, child: str) -> KongError:
 
 
 def foreign_keys_unresolved(errors: dict[str, dict[str, Any]]) -> KongError:
-    joined, fields = [], {}
+    joined: list[str] = []
+    fields: dict[str, dict[str, str]] = {}
     for field in sorted(errors):
         fields[field] = {}
         for sub, (value, parent) in sorted(errors[field].items()):
@@ -99,9 +104,7 @@ def foreign_keys_unresolved(errors: dict[str, dict[str, Any]]) -> KongError:
 
 
 def unique_violation(key: dict[str, Any]) -> KongError:
-    return KongError(
-        5, "unique constraint violation", f"UNIQUE violation detected on '{pretty(key)}'", fields=key
-    )
+    return KongError(5, "unique constraint violation", f"UNIQUE violation detected on '{pretty(key)}'", fields=key)
 
 
 def absent(key: dict[str, Any], primary: bool) -> KongError:
@@ -128,7 +131,7 @@ def invalid_options(errors: dict[str, Any]) -> KongError:
     )
 
 
-def unsupported(method: str, entity: str, by: Optional[str]) -> KongError:
+def unsupported(method: str, entity: str, by: str | None) -> KongError:
     named = f" by '{by}'" if by else ""
     message = f"cannot {method} '{entity}' entities{named} when not using a database"
     return KongError(12, "operation unsupported", message)

@@ -1,8 +1,12 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """`flatten_errors`: errors of a declarative configuration as a list of entities, each with what is wrong with it."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from .declarative_schema import is_id
 from .entities import Catalog
@@ -22,7 +26,7 @@ def flatten(catalog: Catalog, config: dict, errors: dict) -> list[dict]:
     return flattened
 
 
-def _pk(entity: dict) -> Optional[dict]:
+def _pk(entity: dict) -> dict | None:
     return {"id": entity["id"]} if is_id(entity.get("id")) else None
 
 

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Health of targets: what operators set by hand, and what active checks over TCP or HTTP find."""
 
 from __future__ import annotations
@@ -5,13 +9,14 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from . import arguments, netaddr
 from .http_server import Request
+from .paging import Result, listing, next_link
 
 if TYPE_CHECKING:
-    from .admin import Admin, Result
+    from .admin import Admin
     from .node import Node
 
 
@@ -23,7 +28,7 @@ class Health:
 
     def put(self, admin: Admin, upstream: dict, rest: list[str]) -> Result:
         """PUT .../targets/{target}[/{address}]/(un)healthy"""
-        target = admin.target(upstream, rest[0])
+        target = admin.targets.find(upstream, rest[0])
         if not self.checked(upstream):
             return 400, {"message": f"no healthchecker found for {upstream['name']}"}
         self.manual[self._key(upstream, target)] = rest[-1] == "healthy"
@@ -85,14 +90,15 @@ class Health:
         """The same target in an answer about the balancer: healthy or not instead of a state."""
         addresses = data["addresses"] or []
         shown = [
-            {**{key: value for key, value in address.items() if key != "health"}, "healthy": address["health"] != "UNHEALTHY"}
+            {
+                **{key: value for key, value in address.items() if key != "health"},
+                "healthy": address["health"] != "UNHEALTHY",
+            }
             for address in addresses
         ]
         return {**data, "addresses": shown or {}}
 
     def upstream(self, admin: Admin, key: str, raw: str, request: Request) -> Result:
-        from .admin import listing, next_link
-
         entity = admin.catalog.entities["upstreams"]
         row = admin.parent(entity, key, request.method)
         query = arguments.query(request)
@@ -109,8 +115,8 @@ class Health:
             if not self.checked(row):
                 body["health"] = "HEALTHCHECKS_OFF"
             return 200, {"data": body, "next": None, "node_id": self.node.node_id}
-        rows, offset = admin.target_page(ids, query)
-        shown = []
+        rows, offset = admin.targets.page(ids, query)
+        shown: list[dict] = []
         if not self.known(row):
             shown, rows = rows, []
         for target in rows:
@@ -127,7 +133,7 @@ def _probe(target: str, active: dict) -> bool:
     """One active check, remembered for its interval."""
     key = (target, str(active["http_path"]))
     interval = float(active["healthy"]["interval"] or active["unhealthy"]["interval"] or 1)
-    seen: Optional[tuple[float, bool]] = _PROBES.get(key)
+    seen: tuple[float, bool] | None = _PROBES.get(key)
     if seen is not None and time.monotonic() - seen[0] < interval:
         return seen[1]
     result = _ask(target, active)
@@ -168,5 +174,3 @@ def _ask(target: str, active: dict) -> bool:
     finally:
         connection.close()
     return status not in (active["unhealthy"]["http_statuses"] or [])
-
-

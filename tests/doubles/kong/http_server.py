@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A small HTTP/1.1 server: one thread a connection, keep-alive, Content-Length and chunked bodies."""
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ import sys
 import traceback
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
 MAX_HEADER = 65536
 
@@ -17,10 +21,10 @@ MAX_HEADER = 65536
 class Headers:
     """Header fields in order; names compare without case, repeated ones stay repeated."""
 
-    def __init__(self, items: Optional[list[tuple[str, str]]] = None) -> None:
+    def __init__(self, items: list[tuple[str, str]] | None = None) -> None:
         self.items = items or []
 
-    def get(self, name: str, default: Optional[str] = None) -> Optional[str]:
+    def get(self, name: str, default: str | None = None) -> str | None:
         name = name.lower()
         return next((value for key, value in self.items if key.lower() == name), default)
 
@@ -48,7 +52,7 @@ class Request(NamedTuple):
     body: bytes
     client: str
     # None over plain HTTP, else the server name of TLS ("" where the client sent none).
-    sni: Optional[str]
+    sni: str | None
 
     @property
     def path(self) -> str:
@@ -60,7 +64,7 @@ class Request(NamedTuple):
 
 
 class Response:
-    def __init__(self, status: int, body: bytes = b"", headers: Optional[list[tuple[str, str]]] = None) -> None:
+    def __init__(self, status: int, body: bytes = b"", headers: list[tuple[str, str]] | None = None) -> None:
         self.status, self.body, self.headers = status, body, Headers(headers)
         self.close = False
 
@@ -92,7 +96,7 @@ class Handler(socketserver.StreamRequestHandler):
             # The client went away; there is nobody to tell.
             return
 
-    def read(self) -> Optional[Request]:
+    def read(self) -> Request | None:
         line = self.rfile.readline(MAX_HEADER)
         while line in (b"\r\n", b"\n"):
             line = self.rfile.readline(MAX_HEADER)
@@ -152,7 +156,7 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 512
 
     def __init__(
-        self, address: tuple[str, int], application: Callable[[Request], Response], tls: Optional[ssl.SSLContext] = None
+        self, address: tuple[str, int], application: Callable[[Request], Response], tls: ssl.SSLContext | None = None
     ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
@@ -167,7 +171,7 @@ class Server(socketserver.ThreadingTCPServer):
             traceback.print_exc(file=sys.stderr)
             return Response(500, b'{"message":"the double failed; its log says where"}', [("X-Double-Error", "1")])
 
-    def finish_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+    def finish_request(self, request, client_address) -> None:
         """Shake hands in the thread of the connection, so that a slow client holds up nobody else."""
         if self.tls is not None:
             try:
@@ -176,6 +180,6 @@ class Server(socketserver.ThreadingTCPServer):
                 return
         super().finish_request(request, client_address)
 
-    def handle_error(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+    def handle_error(self, request, client_address) -> None:
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             traceback.print_exc(file=sys.stderr)

@@ -1,9 +1,13 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The few habits of Lua that show in Kong's answers: patterns, %.14g numbers, and pl.pretty's way to write a table."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 _CLASSES = {
@@ -20,7 +24,7 @@ _CLASSES = {
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
-@lru_cache(maxsize=None)
+@cache
 def pattern(lua: str) -> re.Pattern[str]:
     """Translate a Lua pattern (without %b and %f, which no schema uses) into a regular expression."""
     out: list[str] = []
@@ -130,3 +134,14 @@ def clone(value: Any) -> Any:
 
 def lua_equal(left: Any, right: Any) -> bool:
     return left == right and isinstance(left, bool) == isinstance(right, bool)
+
+
+def merge_null_aware(first: dict, second: dict) -> dict:
+    """Merge two tables; a null of the second does not hide a value of the first."""
+    out = dict(first)
+    for key, value in second.items():
+        if isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = merge_null_aware(out[key], value)
+        elif value is not None or key not in out:
+            out[key] = value
+    return out

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The command line of the double: options, listeners, shutdown."""
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ import ssl
 import sys
 import threading
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 from .admin import Admin
 from .declarative import BootError
@@ -21,7 +25,9 @@ from .tls import Certificates
 
 def options(argv: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="kong-double", description=__doc__)
-    parser.add_argument("--database", choices=("off", "postgres"), default="postgres", help="postgres is kept in memory")
+    parser.add_argument(
+        "--database", choices=("off", "postgres"), default="postgres", help="postgres is kept in memory"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address of every listener")
     parser.add_argument("--proxy-port", type=int, default=8000)
     parser.add_argument("--proxy-ssl-port", type=int, help="none unless given")
@@ -37,7 +43,7 @@ def start(chosen: Options) -> tuple[Node, list[Server]]:
     """Bind every listener (port 0: any free one) and serve each in a thread; the options get the real ports."""
     node = Node(chosen)
     admin, proxy = Admin(node), Proxy(node)
-    listeners: list[tuple[str, Callable[[Request], Response], Optional[ssl.SSLContext]]] = [
+    listeners: list[tuple[str, Callable[[Request], Response], ssl.SSLContext | None]] = [
         ("proxy", proxy, None),
         ("admin", admin, None),
         ("status", StatusApi(admin), None),

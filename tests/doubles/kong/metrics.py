@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """/metrics in Prometheus' text format: what a node always reports, and the series the prometheus plugin switches on."""
 
 from __future__ import annotations
@@ -5,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Iterable, Optional
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .http_server import Response
 from .lua import number
@@ -54,15 +59,13 @@ class Metrics:
         # Target health stays in the answer after the plugin that asked for it is gone.
         self.health_seen = False
 
-    def plugin(self) -> Optional[dict]:
+    def plugin(self) -> dict | None:
         """The prometheus plugin that rules the exposition: the global one, else any."""
         rows = [row for row in self.node.store.tables["plugins"].rows.values() if row["name"] == "prometheus"]
         rows = [row for row in rows if row["enabled"]]
         return min(rows, key=lambda row: bool(row.get("service") or row.get("route")), default=None)
 
-    def observe(
-        self, context: Context, response: Response, source: str, started: float, waited: Optional[float]
-    ) -> None:
+    def observe(self, context: Context, response: Response, source: str, started: float, waited: float | None) -> None:
         plugin = self.plugin()
         if plugin is None:
             return
@@ -70,15 +73,17 @@ class Metrics:
         service = (context.service or {}).get("name") or (context.service or {}).get("id") or ""
         route = context.route.get("name") or context.route["id"]
         consumer = ((context.consumer or {}).get("username") or "") if config["per_consumer"] else ""
-        where = (("service", service), ("route", route))
+        where: Series = (("service", service), ("route", route))
         total = (time.monotonic() - started) * 1000
         with self.lock:
             if config["status_code_metrics"]:
-                series = (*where, ("code", str(response.status)), ("source", source), ("workspace", "default"))
+                series: Series = (*where, ("code", str(response.status)), ("source", source), ("workspace", "default"))
                 self._add("kong_http_requests_total", (*series, ("consumer", consumer)), 1)
             if config["bandwidth_metrics"]:
                 request = context.request
-                ingress = len(request.target) + len(request.body) + sum(len(n) + len(v) for n, v in request.headers.items)
+                ingress = (
+                    len(request.target) + len(request.body) + sum(len(n) + len(v) for n, v in request.headers.items)
+                )
                 egress = len(response.body) + sum(len(n) + len(v) for n, v in response.headers.items)
                 for direction, size in (("ingress", ingress), ("egress", egress)):
                     series = (*where, ("direction", direction), ("workspace", "default"), ("consumer", consumer))
@@ -111,8 +116,10 @@ class Metrics:
         plugin = self.plugin()
         with self.lock:
             if plugin is None:
-                for table in (*self.counters.values(), *self.observed.values()):
-                    table.clear()
+                for counted in self.counters.values():
+                    counted.clear()
+                for noted in self.observed.values():
+                    noted.clear()
             self._traffic(families)
         if plugin is not None and plugin["config"]["upstream_health_metrics"]:
             self.health_seen = True
@@ -128,8 +135,8 @@ class Metrics:
     def _traffic(self, families: dict) -> None:
         for name, text in _COUNTERS.items():
             if self.counters[name]:
-                series = [f"{_labels(s)} {number(v)}" for s, v in sorted(self.counters[name].items())]
-                families[name] = (text, "counter", series)
+                counted = [f"{_labels(s)} {number(v)}" for s, v in sorted(self.counters[name].items())]
+                families[name] = (text, "counter", counted)
         for name, (text, buckets) in _HISTOGRAMS.items():
             lines: list[str] = []
             for series, counts in sorted(self.observed[name].items()):
@@ -151,9 +158,8 @@ class Metrics:
             state = self.node.health.state(upstream, target).lower()
             for name in _STATES:
                 address = "" if state == "dns_error" else target["target"]
-                labels = (("upstream", upstream["name"]), ("target", target["target"]), ("address", address))
-                labels = (*labels, ("state", name), ("subsystem", "http"))
-                lines.append(f"{_labels(labels)} {int(name == state)}")
+                where = (("upstream", upstream["name"]), ("target", target["target"]), ("address", address))
+                lines.append(f"{_labels((*where, ('state', name), ('subsystem', 'http')))} {int(name == state)}")
         return lines
 
     def _node(self, families: dict) -> None:

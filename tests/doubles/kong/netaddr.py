@@ -1,10 +1,14 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Hosts, addresses and ports as kong.tools.ip reads and writes them."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 _V4 = re.compile(r"^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?::(\d+))?\Z")
 _NAME = re.compile(r"^[0-9A-Za-z\-._]+\Z")
@@ -14,16 +18,16 @@ INVALID_PORT = "invalid port number"
 class Host(NamedTuple):
     type: str
     host: str
-    port: Optional[int]
+    port: int | None
 
 
-def _port(port: Optional[str]) -> Union[int, str, None]:
+def _port(port: str | None) -> int | str | None:
     if port is None:
         return None
     return int(port) if int(port) <= 65535 else INVALID_PORT
 
 
-def _ipv4(address: str) -> Union[Host, str]:
+def _ipv4(address: str) -> Host | str:
     match = _V4.match(address)
     if not match or any(int(part) > 255 for part in match.groups()[:4]):
         return f"invalid ipv4 address: {address}"
@@ -31,7 +35,7 @@ def _ipv4(address: str) -> Union[Host, str]:
     return port if isinstance(port, str) else Host("ipv4", ".".join(str(int(p)) for p in match.groups()[:4]), port)
 
 
-def _ipv6(address: str) -> Union[Host, str]:
+def _ipv6(address: str) -> Host | str:
     bare, port = address, None
     match = re.match(r"^\[(.*)\](?::(\d+))?\Z", address)
     if match:
@@ -46,7 +50,7 @@ def _ipv6(address: str) -> Union[Host, str]:
     return number if isinstance(number, str) else Host("ipv6", expanded, number)
 
 
-def _name(address: str) -> Union[Host, str]:
+def _name(address: str) -> Host | str:
     match = re.search(r":(\d+)\Z", address)
     name, port = address, None
     if match:
@@ -64,7 +68,7 @@ def _name(address: str) -> Union[Host, str]:
     return Host("name", name, number)
 
 
-def normalize(address: str) -> Union[Host, str]:
+def normalize(address: str) -> Host | str:
     """Read a host with an optional port; the answer of a failure is its reason."""
     if address.count(":") > 1:
         return _ipv6(address)
@@ -73,7 +77,7 @@ def normalize(address: str) -> Union[Host, str]:
     return _name(address)
 
 
-def format_host(host: Host, default_port: Optional[int] = None) -> str:
+def format_host(host: Host, default_port: int | None = None) -> str:
     name = f"[{host.host}]" if host.type == "ipv6" else host.host
     port = default_port if host.port is None else host.port
     return name if port is None else f"{name}:{port}"

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """What the Admin and Status APIs answer about the node itself: /, /status, /schemas, /tags, /config and their like."""
 
 from __future__ import annotations
@@ -9,27 +13,23 @@ import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import Any, Callable
 
 from . import arguments, errors
-from .dao import decode_offset, page_size
 from .declarative import EMPTY_HASH, Declarative
 from .entities import DATA, Catalog, Entity
 from .health import Health
 from .http_server import Request, Response
 from .lua import clone
 from .metrics import Metrics
+from .paging import Result, decode_offset, listing, next_link, page_size, tag_page
 from .schema import ShorthandError
 from .store import Store
-
-if TYPE_CHECKING:
-    from .admin import Result
+from .validators import tag as tag_problem
 
 Endpoints = dict[str, Callable[[Request], "Result"]]
 _NO_CONFIG = "this endpoint is only available when Kong is configured to not use a database"
-_NO_CLUSTER = (
-    "this endpoint is only available when Kong is configured to run as Control Plane for the cluster"
-)
+_NO_CLUSTER = "this endpoint is only available when Kong is configured to run as Control Plane for the cluster"
 
 
 @dataclass
@@ -37,11 +37,11 @@ class Options:
     database: str = "postgres"
     host: str = "127.0.0.1"
     proxy_port: int = 8000
-    proxy_ssl_port: Optional[int] = None
+    proxy_ssl_port: int | None = None
     admin_port: int = 8001
     status_port: int = 8007
-    prefix: Optional[Path] = None
-    declarative_config: Optional[Path] = None
+    prefix: Path | None = None
+    declarative_config: Path | None = None
     # Seconds until a change reaches the router, as worker_state_update_frequency makes them in Kong.
     router_delay: float = 0.0
 
@@ -75,7 +75,7 @@ class Node:
 
     # Dispatch
 
-    def find(self, segments: list[str], method: str) -> Optional[Endpoints]:
+    def find(self, segments: list[str], method: str) -> Endpoints | None:
         self.count()
         if not segments:
             return {"GET": self.root}
@@ -88,7 +88,7 @@ class Node:
         configuration = body["configuration"] = clone(self.data["configuration"])
         configuration["database"] = self.options.database
         host = self.options.host
-        listeners = {
+        listeners: dict[str, list[tuple[int | None, str]]] = {
             "proxy": [(self.options.proxy_port, ""), (self.options.proxy_ssl_port, " ssl")],
             "admin": [(self.options.admin_port, "")],
             "status": [(self.options.status_port, "")],
@@ -104,7 +104,7 @@ class Node:
         body.update(hostname=socket.gethostname(), node_id=self.node_id, pids={"master": os.getpid(), "workers": []})
         return 200, body
 
-    def _path_status(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_status(self, rest: list[str]) -> Endpoints | None:
         return {"GET": self.status} if not rest else None
 
     def status(self, _request: Request) -> Result:
@@ -140,15 +140,15 @@ class Node:
         self.draining = True
         return 204, None
 
-    def _path_endpoints(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_endpoints(self, rest: list[str]) -> Endpoints | None:
         return {"GET": lambda _request: (200, {"data": self.data["endpoints"]})} if not rest else None
 
-    def _path_timers(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_timers(self, rest: list[str]) -> Endpoints | None:
         stats: dict[str, Any] = {"flamegraph": dict.fromkeys(("running", "pending", "elapsed_time"), ""), "timers": {}}
         stats["sys"] = dict.fromkeys(("running", "runs", "pending", "total", "waiting"), 0)
         return {"GET": lambda _request: (200, {"worker": {"id": 0, "count": 1}, "stats": stats})} if not rest else None
 
-    def _path_cache(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_cache(self, rest: list[str]) -> Endpoints | None:
         if len(rest) > 1:
             return None
 
@@ -162,11 +162,11 @@ class Node:
         answer = (400, {"message": "this endpoint is only available when wasm is enabled"})
         return dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), lambda _request: answer)
 
-    def _path_clustering(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_clustering(self, rest: list[str]) -> Endpoints | None:
         known = rest in (["status"], ["data-planes"])
         return {"GET": lambda _request: (400, {"message": _NO_CLUSTER})} if known else None
 
-    def _path_debug(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_debug(self, rest: list[str]) -> Endpoints | None:
         def put(_request: Request) -> Result:
             if self.dbless:
                 return 405, {"message": "cannot change log level when not using a database"}
@@ -179,7 +179,7 @@ class Node:
             return {"GET": lambda _request: (200, {"message": f"log level: {self.log_level}"})}
         return {"PUT": put} if rest[:2] == ["node", "log-level"] and len(rest) == 3 else None
 
-    def _path_metrics(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_metrics(self, rest: list[str]) -> Endpoints | None:
         def get(_request: Request) -> Result:
             return 200, Response(200, self.metrics.text().encode(), [("Content-Type", "text/plain; charset=UTF-8")])
 
@@ -187,7 +187,7 @@ class Node:
 
     # Plugins, schemas, tags
 
-    def _path_plugins(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_plugins(self, rest: list[str]) -> Endpoints | None:
         if rest == ["enabled"]:
             return {"GET": lambda _request: (200, {"enabled_plugins": list(self.catalog.plugins)})}
         if len(rest) == 2 and rest[0] == "schema":
@@ -203,7 +203,7 @@ class Node:
             raise errors.not_found(f"No {kind} named '{name}'")
         return known[name]
 
-    def _path_schemas(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_schemas(self, rest: list[str]) -> Endpoints | None:
         if len(rest) == 2 and rest[1] == "validate":
             return {"POST": lambda request: self.validate(rest[0], request)}
         if len(rest) == 2 and rest[0] in ("plugins", "vaults"):
@@ -214,7 +214,7 @@ class Node:
         return None
 
     def validate(self, name: str, request: Request) -> Result:
-        """Validate without looking at other entities; entity checks of Lua functions on CAs are among those left out."""
+        """Validate one entity alone: neither whether a value is unique nor whether a key leads anywhere."""
         entity: Entity = self._named(self.catalog.entities, "entity", name)
         args = arguments.body(request, entity.record)
         args.pop("ttl", None) if entity.ttl else None
@@ -227,15 +227,12 @@ class Node:
             raise errors.schema_violation(problems)
         return 200, {"message": "schema validation successful"}
 
-    def _path_tags(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_tags(self, rest: list[str]) -> Endpoints | None:
         if len(rest) > 1:
             return None
         return {"GET": lambda request: self.tags(request, rest[0] if rest else None)}
 
-    def tags(self, request: Request, tag: Optional[str]) -> Result:
-        from .admin import listing, next_link, tag_page
-        from .validators import tag as tag_problem
-
+    def tags(self, request: Request, tag: str | None) -> Result:
         query = arguments.query(request)
         size = page_size(query.get("size"))
         after = None
@@ -250,8 +247,8 @@ class Node:
         rows = []
         if self.dbless and not any(table.by_tag for table in self.store.tables.values()):
             # Where nothing has a tag, a DB-less node answers with an offset that leads nowhere.
-            offset = "consumers|nil"
-            return listing([], offset, next_link("/tags" if tag is None else f"/tags/{tag}", offset))
+            nowhere = "consumers|nil"
+            return listing([], nowhere, next_link("/tags" if tag is None else f"/tags/{tag}", nowhere))
         for name, table in self.store.tables.items():
             for row in table.rows.values():
                 if self.dbless and not row.get("tags"):
@@ -270,7 +267,7 @@ class Node:
 
     # DB-less configuration
 
-    def _path_config(self, rest: list[str]) -> Optional[Endpoints]:
+    def _path_config(self, rest: list[str]) -> Endpoints | None:
         if rest:
             return None
         if self.declarative is None:

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Just enough DER to tell a certificate from a key, compare their public halves, and see a CA constraint.
 
 Kong asks OpenSSL; the double has nothing but Python's standard library, so the texts of parse errors of OpenSSL
@@ -10,13 +14,13 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _RSA = bytes.fromhex("2a864886f70d010101")
 _EC = bytes.fromhex("2a8648ce3d0201")
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 class Certificate(NamedTuple):
@@ -25,7 +29,7 @@ class Certificate(NamedTuple):
     algorithm: bytes
     is_ca: bool
     # As OpenSSL prints it (and ssl.cert_time_to_seconds reads it): "Nov 19 11:42:36 2036 GMT".
-    not_after: Optional[str]
+    not_after: str | None
 
     @property
     def digest(self) -> str:
@@ -35,7 +39,7 @@ class Certificate(NamedTuple):
 class Key(NamedTuple):
     algorithm: bytes
     # The public half (modulus of RSA, point of EC), or None where the file does not carry it.
-    public: Optional[bytes]
+    public: bytes | None
 
 
 def blocks(pem: str) -> list[tuple[str, bytes]]:
@@ -77,7 +81,7 @@ def _spki(content: bytes) -> tuple[bytes, bytes]:
     return oid, raw
 
 
-def certificate(pem: str) -> Optional[Certificate]:
+def certificate(pem: str) -> Certificate | None:
     """The first certificate of a PEM text, or None where there is none."""
     for label, der in blocks(pem):
         if label not in ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
@@ -111,14 +115,14 @@ def _is_ca(extensions: bytes) -> bool:
     return False
 
 
-def _ec_public(content: bytes) -> Optional[bytes]:
+def _ec_public(content: bytes) -> bytes | None:
     for tag, value in children(content):
         if tag == 0xA1:
             return children(value)[0][1][1:]
     return None
 
 
-def key(pem: str) -> Optional[Key]:
+def key(pem: str) -> Key | None:
     """The first private or public key of a PEM text, or None where there is none."""
     for label, der in blocks(pem):
         try:

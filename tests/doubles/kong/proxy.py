@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """The proxy: route, run plugins, ask the upstream, answer."""
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ import ssl
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING
 
 from .balancer import Balancer, NoPeer
 from .http_server import Headers, Request, Response
@@ -62,9 +66,7 @@ class Proxy:
             return self.error(404, {"message": "no Route matched with those values"}, request_id, started)
         route, prefix = matched
         service = self.node.store.tables["services"].rows.get((route.get("service") or {}).get("id", ""))
-        context = Context(
-            self.node.store, request, route, service, request_id, request.headers.copy(), request.query
-        )
+        context = Context(self.node.store, request, route, service, request_id, request.headers.copy(), request.query)
         refused = self.protocol(context, started)
         if refused is not None:
             return refused
@@ -72,7 +74,7 @@ class Proxy:
         self.node.metrics.observe(context, response, source, started, waited)
         return response
 
-    def protocol(self, context: Context, started: float) -> Optional[Response]:
+    def protocol(self, context: Context, started: float) -> Response | None:
         """A route of https alone refuses plain HTTP, or sends the client there."""
         route, request = context.route, context.request
         wanted = "https" if request.sni is not None else "http"
@@ -91,7 +93,7 @@ class Proxy:
         headers_list = [("Content-Type", "text/html"), ("Location", f"https://{host}{request.target}")]
         return self.finish(Response(status, page.encode(), headers_list), context.request_id, started)
 
-    def serve(self, context: Context, prefix: str, started: float) -> tuple[Response, str, Optional[float]]:
+    def serve(self, context: Context, prefix: str, started: float) -> tuple[Response, str, float | None]:
         """(answer, who gave it, seconds the upstream took)."""
         try:
             self.run_plugins(context)
@@ -145,7 +147,7 @@ class Proxy:
     def ask(self, context: Context, prefix: str) -> Response:
         assert context.service is not None
         service = context.service
-        failure: Optional[Exception] = None
+        failure: Exception | None = None
         for address, host in self.balancer.peers(service, context.request, context.consumer):
             try:
                 return self.forward(context, service, address, host, prefix)
@@ -185,7 +187,9 @@ class Proxy:
         return response
 
     def connection(self, service: dict, address: str) -> http.client.HTTPConnection:
-        pool: dict[tuple[str, str], Any] = self.connections.__dict__
+        if not hasattr(self.connections, "pool"):
+            self.connections.pool = {}
+        pool: dict[tuple[str, str], http.client.HTTPConnection] = self.connections.pool
         key = (service["protocol"], address)
         if key not in pool:
             host, _, port = address.rpartition(":")
@@ -230,7 +234,7 @@ class Proxy:
 
     def upstream_failed(
         self, context: Context, status: int, message: str, asked: float, started: float
-    ) -> tuple[Response, str, Optional[float]]:
+    ) -> tuple[Response, str, float | None]:
         response = self.plain(status, message, context.request_id)
         waited = time.monotonic() - asked
         self.upstream_headers(response, context.request_id, started, waited)
@@ -251,7 +255,7 @@ class Proxy:
         return self.error(given.status, body, context.request_id, started, headers)
 
     def error(
-        self, status: int, body: dict, request_id: str, started: float, headers: Optional[dict[str, str]] = None
+        self, status: int, body: dict, request_id: str, started: float, headers: dict[str, str] | None = None
     ) -> Response:
         payload = json.dumps({**body, "request_id": request_id}, separators=(",", ":")).encode()
         listed = [("Content-Type", _JSON), *(headers or {}).items()]

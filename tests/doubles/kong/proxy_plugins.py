@@ -1,4 +1,8 @@
-"""The plugins the proxy of the double runs. Every other plugin is answered with 501, so that no test passes by accident."""
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plugins the proxy runs. Every other plugin is answered with 501, so that no test passes by accident."""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 from urllib.parse import parse_qsl, urlencode
 
 from .http_server import Headers, Request
@@ -35,7 +39,7 @@ _DEFAULT_MESSAGES = {
 class Exit(Exception):
     """A plugin answers the request itself."""
 
-    def __init__(self, status: int, body: Any, headers: Optional[dict[str, str]] = None, error: bool = True) -> None:
+    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None, error: bool = True) -> None:
         super().__init__(status)
         self.status, self.body, self.headers = status, body, headers or {}
         # Errors of kong.response.error name the request; answers of kong.response.exit are sent as they are.
@@ -49,15 +53,15 @@ class Context:
     store: Store
     request: Request
     route: dict
-    service: Optional[dict]
+    service: dict | None
     request_id: str
     # What the upstream gets.
     headers: Headers
     query: str
     # What the client gets in addition.
     response_headers: list[tuple[str, str]] = field(default_factory=list)
-    consumer: Optional[dict] = None
-    credential: Optional[dict] = None
+    consumer: dict | None = None
+    credential: dict | None = None
     consumer_changed: bool = False
 
 
@@ -132,7 +136,7 @@ def _body_values(request: Request, name: str) -> list[str]:
     return [str(value[name])] if isinstance(value, dict) and name in value else []
 
 
-def _set_consumer(context: Context, consumer: dict, credential: Optional[dict]) -> None:
+def _set_consumer(context: Context, consumer: dict, credential: dict | None) -> None:
     context.consumer, context.credential, context.consumer_changed = consumer, credential, True
     values = {
         "X-Consumer-ID": consumer["id"],
@@ -218,7 +222,7 @@ class RateLimiter:
     @staticmethod
     def headers(limits: dict, used: dict, ends: dict, now: float) -> dict[str, str]:
         headers: dict[str, str] = {}
-        tightest: Optional[tuple[int, int, int]] = None
+        tightest: tuple[int, int, int] | None = None
         for period, limit in limits.items():
             remaining = max(0, limit - used[period])
             name = period.capitalize()
@@ -233,7 +237,7 @@ class RateLimiter:
 
 def _identifier(context: Context, config: dict) -> str:
     kind = config.get("limit_by")
-    value: Optional[str] = None
+    value: str | None = None
     if kind == "service":
         value = context.service["id"] if context.service else None
     elif kind == "consumer":
@@ -301,5 +305,5 @@ class Plugins:
             "request-termination": request_termination,
         }
 
-    def unsupported(self, names: Any) -> Optional[str]:
+    def unsupported(self, names: Any) -> str | None:
         return next((name for name in sorted(names) if name not in self.ordered), None)

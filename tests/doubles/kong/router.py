@@ -1,10 +1,14 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Which route a request takes: hosts, paths (prefix and regex), methods, headers, SNIs, in Kong's order of priority."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from .http_server import Request
 from .store import Store
@@ -18,11 +22,11 @@ class Candidate:
     """One route with at most one of its paths, since each path has its own length and thus its own priority."""
 
     route: dict
-    path: Optional[str]
-    regex: Optional[re.Pattern[str]]
+    path: str | None
+    regex: re.Pattern[str] | None
     priority: tuple
 
-    def match(self, request: Request, path: str, host: str) -> Optional[str]:
+    def match(self, request: Request, path: str, host: str) -> str | None:
         """The part of the path that matched ("" where the route has none); None where the route does not match."""
         route = self.route
         if route.get("methods") and request.method not in route["methods"]:
@@ -31,8 +35,10 @@ class Candidate:
             return None
         if route.get("headers") and not headers_match(route["headers"], request):
             return None
-        if route.get("snis") and request.sni is not None and not any(
-            host_matches(wanted, request.sni.rstrip(".")) for wanted in route["snis"]
+        if (
+            route.get("snis")
+            and request.sni is not None
+            and not any(host_matches(wanted, request.sni.rstrip(".")) for wanted in route["snis"])
         ):
             return None
         if self.regex is not None:
@@ -67,18 +73,18 @@ def headers_match(wanted: dict[str, list[str]], request: Request) -> bool:
     return True
 
 
-def priority(route: dict, path: Optional[str]) -> tuple:
-    """Routes with more kinds of conditions come first, then more headers, plain hosts, regexes, longer paths."""
+def priority(route: dict, path: str | None) -> tuple:
+    """Routes with more kinds of conditions come first, then plain hosts, more headers, regexes, longer prefixes."""
     kinds = sum(bool(route.get(kind)) for kind in ("methods", "hosts", "headers", "paths", "snis"))
     plain_hosts = bool(route.get("hosts")) and not any("*" in host for host in route["hosts"])
     is_regex = path is not None and path.startswith("~")
-    length = len(path) - is_regex if path is not None else 0
+    length = len(path) if path is not None and not is_regex else 0
     regex_priority = (route.get("regex_priority") or 0) if is_regex else 0
     # The older of two equal routes wins; everything else counts downwards.
     return (
         -kinds,
-        -len(route.get("headers") or ()),
         -plain_hosts,
+        -len(route.get("headers") or ()),
         -is_regex,
         -regex_priority,
         -length,
@@ -113,7 +119,7 @@ class Router:
             else:
                 self.any_host.append(candidate)
 
-    def match(self, request: Request) -> Optional[tuple[dict, str]]:
+    def match(self, request: Request) -> tuple[dict, str] | None:
         """The route and the part of the path it matched."""
         host = request.headers.get("host") or ""
         path = normalized_path(request.path)
@@ -147,7 +153,7 @@ def upstream_path(service: dict, route: dict, path: str, matched: str) -> str:
     return base if rest == "/" and not route["strip_path"] else base + rest
 
 
-def plugins_for(store: Store, route: dict, service: Optional[dict], consumer: Optional[dict]) -> dict[str, Any]:
+def plugins_for(store: Store, route: dict, service: dict | None, consumer: dict | None) -> dict[str, Any]:
     """For each plugin the most specific configuration that applies to a request."""
     ids = {
         "route": route["id"],

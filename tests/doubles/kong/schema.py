@@ -1,4 +1,8 @@
-"""The schema engine: defaults, shorthands, merging and validation, driven by field definitions as `/schemas` shows them.
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The schema engine: defaults, shorthands, merging, validation, driven by field definitions as `/schemas` shows them.
 
 None is Kong's null; a key that is not there is Lua's nil. The two differ everywhere in Kong: null stays null, nil
 becomes the default.
@@ -9,11 +13,12 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from typing import Any, Callable, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, Callable, Optional
 
 from . import checks
 from .checks import MISSING
-from .lua import clone, lua_equal, text
+from .lua import clone, lua_equal, merge_null_aware, text
 from .validators import BY_DESCRIPTION, GENERIC
 
 Setter = Callable[[Any], Optional[dict]]
@@ -37,7 +42,7 @@ def _setter(path: list[str]) -> Setter:
     return set_path
 
 
-def _custom_by_description(field: dict) -> Optional[Callable]:
+def _custom_by_description(field: dict) -> Callable | None:
     description = field.get("description", "")
     if not description.startswith(("A string", "A unique")):
         return None
@@ -47,7 +52,7 @@ def _custom_by_description(field: dict) -> Optional[Callable]:
 class Record:
     """A compiled table of fields with its checks, shorthands and subschemas."""
 
-    def __init__(self, name: str, definition: dict, setters: Optional[dict[str, Setter]] = None) -> None:
+    def __init__(self, name: str, definition: dict, setters: dict[str, Setter] | None = None) -> None:
         self.name = name
         self.fields: dict[str, dict] = {}
         for entry in definition.get("fields", []):
@@ -88,7 +93,7 @@ class Record:
 
     # Access to fields, with those of the subschema an entity chooses.
 
-    def subschema(self, values: dict) -> Optional[Record]:
+    def subschema(self, values: dict) -> Record | None:
         key = values.get(self.subschema_key) if self.subschema_key else None
         if isinstance(key, str):
             return self.subschemas.get(key)
@@ -102,7 +107,7 @@ class Record:
             yield key, (sub.fields.get(key, field) if sub else field)
 
     def _find(self, name: str) -> dict:
-        record: Optional[Record] = self
+        record: Record | None = self
         field: dict = {}
         for part in name.split("."):
             field = record.fields.get(part, {}) if record else {}
@@ -127,7 +132,7 @@ class Record:
         if self.shorthands:
             self._expand(data)
         inserting = context in ("insert", "upsert")
-        now: Optional[float] = None
+        now: float | None = None
         for key, field in self.each_field(data):
             value = data.get(key, MISSING)
             if field.get("auto"):
@@ -149,7 +154,7 @@ class Record:
         kind = field.get("type")
         if field.get("abstract"):
             return value
-        record: Optional[Record] = field.get("record")
+        record: Record | None = field.get("record")
         if record is not None:
             if value is not None and (value is not MISSING or (context != "update" and field.get("required"))):
                 value = default(field) if value is MISSING else value
@@ -202,7 +207,7 @@ class Record:
             raise ShorthandError(errors)
 
     @staticmethod
-    def _disagreement(data: dict, key: str, value: Any, field: dict) -> Optional[str]:
+    def _disagreement(data: dict, key: str, value: Any, field: dict) -> str | None:
         if value is None:
             return None
         for replaced in (field.get("deprecation") or {}).get("replaced_with", []):
@@ -233,7 +238,7 @@ class Record:
                 data[key] = value
         return data
 
-    def merge(self, top: dict, bottom: Optional[dict]) -> dict:
+    def merge(self, top: dict, bottom: dict | None) -> dict:
         bottom = bottom or {}
         output = {**bottom, **top}
         for key, field in self.each_field(bottom):
@@ -301,9 +306,7 @@ class Record:
             return record.validate(record.with_defaults(value, "insert")) or None
         return None
 
-    def validate(
-        self, data: dict, full: bool = True, original: Optional[dict] = None, before: Optional[dict] = None
-    ) -> dict:
+    def validate(self, data: dict, full: bool = True, original: dict | None = None, before: dict | None = None) -> dict:
         """All errors of an entity; empty where it is good."""
         if self.subschema_key:
             key = data.get(self.subschema_key)
@@ -350,13 +353,13 @@ class Record:
 class _Overlay(Record):
     """The fields of a subschema over those of its parent, as checks of the subschema see them."""
 
-    def __init__(self, parent: Record, sub: Optional[Record]) -> None:
+    def __init__(self, parent: Record, sub: Record | None) -> None:
         self.fields = {**parent.fields, **(sub.fields if sub else {})}
 
 
 def foreign_problem(field: dict, value: Any) -> Any:
     """A foreign key must be {id = uuid}; what it holds instead is judged by the schema of the entity it names."""
-    target: Optional[Record] = field.get("target")
+    target: Record | None = field.get("target")
     if not isinstance(value, dict) or "id" not in value:
         if isinstance(value, dict) and target is not None:
             errors = target.validate(value, full=False)
@@ -383,17 +386,6 @@ def default(field: dict) -> Any:
     if field.get("record") is not None:
         return field["record"].with_defaults({}, "insert")
     return MISSING
-
-
-def merge_null_aware(first: dict, second: dict) -> dict:
-    """Merge two tables; a null of the second does not hide a value of the first."""
-    out = dict(first)
-    for key, value in second.items():
-        if isinstance(value, dict) and isinstance(out.get(key), dict):
-            out[key] = merge_null_aware(out[key], value)
-        elif value is not None or key not in out:
-            out[key] = value
-    return out
 
 
 def random_string() -> str:

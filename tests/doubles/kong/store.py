@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Tables in memory with the indexes that paging, unique constraints, foreign keys and tag filters need."""
 
 from __future__ import annotations
@@ -5,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right, insort
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from . import errors
 from .entities import Catalog, Entity
@@ -26,12 +31,12 @@ class Table:
         # Id -> time at which the entity stops to exist.
         self.expires: dict[str, float] = {}
 
-    def _values(self, fields: tuple[str, ...], row: dict) -> Optional[tuple]:
+    def _values(self, fields: tuple[str, ...], row: dict) -> tuple | None:
         values = tuple(_key(row.get(name)) for name in fields)
         # A null is never equal to another in a constraint of one field; Kong's cache keys write it as "".
         return None if len(fields) == 1 and values[0] is None else values
 
-    def conflict(self, row: dict) -> Optional[tuple[str, ...]]:
+    def conflict(self, row: dict) -> tuple[str, ...] | None:
         """The first unique constraint a row would break, judged against all rows but itself."""
         for fields, index in self.unique.items():
             values = self._values(fields, row)
@@ -39,7 +44,7 @@ class Table:
                 return fields
         return None
 
-    def find(self, fields: tuple[str, ...], *values: Any) -> Optional[dict]:
+    def find(self, fields: tuple[str, ...], *values: Any) -> dict | None:
         found = self.unique[fields].get(values)
         return self.rows[found] if found else None
 
@@ -82,15 +87,13 @@ class Table:
         self.ids.pop(bisect_left(self.ids, identifier))
         self.expires.pop(identifier, None)
 
-    def alive(self, row: Optional[dict]) -> Optional[dict]:
+    def alive(self, row: dict | None) -> dict | None:
         """A row that has not expired; expired rows linger, and still occupy their unique values."""
         if row is not None and self.expires and self.expires.get(row["id"], float("inf")) <= time.time():
             return None
         return row
 
-    def page(
-        self, ids: list[str], size: int, after: Optional[str], dbless: bool
-    ) -> tuple[list[dict], Optional[str]]:
+    def page(self, ids: list[str], size: int, after: str | None, dbless: bool) -> tuple[list[dict], str | None]:
         """At most `size` rows behind an id, and the id to go on from where there are more.
 
         A DB-less node names an id to go on from behind every full page, and ends a list at the first expired row.
@@ -121,7 +124,7 @@ class Store:
         self.lock = threading.RLock()
         # Grows with every write, so that the proxy knows when its router is old, and since when.
         self.version = 0
-        self.changed_at: Optional[float] = None
+        self.changed_at: float | None = None
         # Upstream -> when it or one of its targets was written.
         self.balanced_at: dict[str, float] = {}
         self.clear()
@@ -166,7 +169,7 @@ class Store:
         self.table(entity).remove(identifier)
         self.touch()
 
-    def load(self, rows: Iterable[tuple[str, dict, Optional[float]]]) -> None:
+    def load(self, rows: Iterable[tuple[str, dict, float | None]]) -> None:
         """Replace everything, as a declarative configuration does; (entity, row, expiry)."""
         self.clear()
         for name, row, expires in rows:

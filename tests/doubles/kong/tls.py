@@ -1,10 +1,14 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """TLS for the proxy listener: the certificate an SNI of the store names, exact before wildcard."""
 
 from __future__ import annotations
 
 import ssl
 import tempfile
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .node import Node
@@ -23,7 +27,7 @@ class Certificates:
         context.sni_callback = self.choose
         return context
 
-    def choose(self, connection: Any, name: Optional[str], _context: ssl.SSLContext) -> Optional[int]:
+    def choose(self, connection: Any, name: str | None, _context: ssl.SSLContext) -> int | None:
         connection.double_sni = name or ""
         row = self.certificate(name or "")
         if row is None:
@@ -39,7 +43,7 @@ class Certificates:
         connection.context = self.contexts[key]
         return None
 
-    def certificate(self, name: str) -> Optional[dict]:
+    def certificate(self, name: str) -> dict | None:
         store = self.node.store
         with store.lock:
             snis = store.tables["snis"]

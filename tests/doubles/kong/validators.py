@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Validators of single values: the generic ones a schema names, and those of Kong's types, found by their description.
 
 A validator answers None where the value is good, else the error text. Schemas come from recorded `/schemas` answers,
@@ -21,49 +25,49 @@ _NAME = re.compile("^[0-9A-Za-z.\\-_~\x80-\U0010ffff]+\\Z")
 _BAD_ASN1 = "error:680008E:asn1 encoding routines:asn1_d2i_read_bio:not enough data:crypto/asn1/a_d2i_fp.c:"
 
 
-def _eq(value: Any, wanted: Any, _field: dict) -> Optional[str]:
+def _eq(value: Any, wanted: Any, _field: dict) -> str | None:
     return None if value == wanted and type(value) is type(wanted) else f"value must be {text(wanted)}"
 
 
-def _ne(value: Any, unwanted: Any, _field: dict) -> Optional[str]:
+def _ne(value: Any, unwanted: Any, _field: dict) -> str | None:
     return f"value must not be {text(value)}" if value == unwanted and value is not None else None
 
 
-def _one_of(value: Any, options: list, _field: dict) -> Optional[str]:
+def _one_of(value: Any, options: list, _field: dict) -> str | None:
     return None if value in options else f"expected one of: {', '.join(text(option) for option in options)}"
 
 
-def _not_one_of(value: Any, options: list, _field: dict) -> Optional[str]:
+def _not_one_of(value: Any, options: list, _field: dict) -> str | None:
     return f"must not be one of: {', '.join(text(option) for option in options)}" if value in options else None
 
 
-def _between(value: Any, limits: list, _field: dict) -> Optional[str]:
+def _between(value: Any, limits: list, _field: dict) -> str | None:
     if limits[0] <= value <= limits[1]:
         return None
     return f"value should be between {int(limits[0])} and {int(limits[1])}"
 
 
 def _length(test: Callable[[int, int], bool], message: str) -> Validator:
-    def validate(value: Any, wanted: int, _field: dict) -> Optional[str]:
+    def validate(value: Any, wanted: int, _field: dict) -> str | None:
         length = len(value.encode()) if isinstance(value, str) else len(value)
         return None if test(length, wanted) else f"length must be {message}{wanted}"
 
     return validate
 
 
-def _match_none(value: str, rules: list, _field: dict) -> Optional[str]:
+def _match_none(value: str, rules: list, _field: dict) -> str | None:
     return next((rule["err"] for rule in rules if matches(value, rule["pattern"])), None)
 
 
-def _match_all(value: str, rules: list, _field: dict) -> Optional[str]:
+def _match_all(value: str, rules: list, _field: dict) -> str | None:
     return next((rule["err"] for rule in rules if not matches(value, rule["pattern"])), None)
 
 
-def _match_any(value: str, rule: dict, _field: dict) -> Optional[str]:
+def _match_any(value: str, rule: dict, _field: dict) -> str | None:
     return None if any(matches(value, pattern) for pattern in rule["patterns"]) else rule.get("err", "")
 
 
-def _exclusive_subsets(value: list, subsets: list, _field: dict) -> Optional[str]:
+def _exclusive_subsets(value: list, subsets: list, _field: dict) -> str | None:
     found: list = []
     for item in value:
         subset = next((subset for subset in subsets if item in subset), None)
@@ -97,7 +101,7 @@ GENERIC: dict[str, Validator] = {
 }
 
 
-def _address_problem(value: str, parsed: Any) -> Optional[str]:
+def _address_problem(value: str, parsed: Any) -> str | None:
     if isinstance(parsed, str) and parsed != netaddr.INVALID_PORT:
         return f"invalid value: {value}"
     if parsed == netaddr.INVALID_PORT or parsed.port is not None:
@@ -105,18 +109,18 @@ def _address_problem(value: str, parsed: Any) -> Optional[str]:
     return None
 
 
-def host(value: str) -> Optional[str]:
+def host(value: str) -> str | None:
     return _address_problem(value, netaddr.normalize(value))
 
 
-def sni(value: str) -> Optional[str]:
+def sni(value: str) -> str | None:
     parsed = netaddr.normalize(value)
     if isinstance(parsed, netaddr.Host) and parsed.type != "name":
         return "must not be an IP"
     return _address_problem(value, parsed)
 
 
-def wildcard_host(value: str) -> Optional[str]:
+def wildcard_host(value: str) -> str | None:
     at = value.find("*")
     if at < 0:
         return sni(value)
@@ -127,30 +131,30 @@ def wildcard_host(value: str) -> Optional[str]:
     return sni(value.replace("*", "wildcard"))
 
 
-def host_with_port(value: str) -> Optional[str]:
+def host_with_port(value: str) -> str | None:
     parsed = netaddr.normalize(value)
     return parsed if isinstance(parsed, str) else None
 
 
-def utf8_name(value: str) -> Optional[str]:
+def utf8_name(value: str) -> str | None:
     if _NAME.match(value):
         return None
     return f"invalid value '{value}': the only accepted ascii characters are alphanumerics or ., -, _, and ~"
 
 
-def tag(value: str) -> Optional[str]:
+def tag(value: str) -> str | None:
     if TAG.match(value):
         return None
     return f"invalid tag '{value}': expected printable ascii (except `,` and `/`) or valid utf-8 sequences"
 
 
-def path(value: str) -> Optional[str]:
+def path(value: str) -> str | None:
     if not re.match(r"^/[A-Za-z0-9.\-_~/%:@!$&'()*+,;=]*\Z", value):
         return f"invalid path: '{value}' (characters outside of the reserved list of RFC 3986 found)"
     return _percent(value)
 
 
-def _percent(value: str) -> Optional[str]:
+def _percent(value: str) -> str | None:
     bad = re.search(r"%.?.?", re.sub(r"%[0-9A-Fa-f]{2}", "___", value))
     return f"invalid url-encoded value: '{bad.group()}'" if bad else None
 
@@ -182,7 +186,7 @@ def pcre(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern).replace(r"\z", r"\Z"))
 
 
-def router_path(value: str) -> Optional[str]:
+def router_path(value: str) -> str | None:
     if re.match(r"^/[A-Za-z0-9.\-_~/%:@!$&'()*+,;=]*\Z", value) and _percent(value):
         return _percent(value)
     if not value.startswith("~"):
@@ -197,24 +201,24 @@ def router_path(value: str) -> Optional[str]:
     return None
 
 
-def route_host(value: str) -> Optional[str]:
+def route_host(value: str) -> str | None:
     return host_with_port(value.replace("*", "abc"))
 
 
-def header_name(value: str) -> Optional[str]:
+def header_name(value: str) -> str | None:
     if re.match(r"^[a-zA-Z0-9\-_]+\Z", value):
         return None
     return f"bad header name '{value}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
 
 
-def url(value: str) -> Optional[str]:
+def url(value: str) -> str | None:
     parts = urlsplit(value)
     if not parts.netloc:
         return "missing host in url"
     return None if parts.scheme else "missing scheme in url"
 
 
-def certificate(value: str) -> Optional[str]:
+def certificate(value: str) -> str | None:
     if pem.certificate(value) is not None:
         return None
     # OpenSSL takes short and longer rubbish at different lines.
@@ -222,22 +226,22 @@ def certificate(value: str) -> Optional[str]:
     return f"invalid certificate: x509.new: {_BAD_ASN1}{line}:"
 
 
-def private_key(value: str) -> Optional[str]:
+def private_key(value: str) -> str | None:
     if pem.key(value) is not None:
         return None
     return f"invalid key: pkey.new:load_key: {_BAD_ASN1}{155 if len(value) < 2 else 283}:"
 
 
-def ip(value: str) -> Optional[str]:
+def ip(value: str) -> str | None:
     return None if netaddr.is_ip(value) else f"not an ip address: {value}"
 
 
-def ip_or_cidr(value: str) -> Optional[str]:
+def ip_or_cidr(value: str) -> str | None:
     return None if netaddr.is_ip_or_cidr(value) else f"invalid ip or cidr range: '{value}'"
 
 
 # Start of a description -> the function of the type it describes.
-BY_DESCRIPTION: dict[str, Callable[[Any], Optional[str]]] = {
+BY_DESCRIPTION: dict[str, Callable[[Any], str | None]] = {
     "A string representing a tag.": tag,
     "A string representing a host name, such as": host,
     "A string representing a host name with an optional port": host_with_port,

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A reader for the YAML that declarative configurations are written in; the double has no library to ask.
 
 Block and flow collections, plain, quoted, literal and folded scalars, comments, anchors and aliases; one document.
@@ -7,7 +11,7 @@ Tags, complex keys and directives are refused.
 from __future__ import annotations
 
 import re
-from typing import Any, Optional
+from typing import Any
 
 _INT = re.compile(r"^[-+]?(0|[1-9][0-9_]*)\Z")
 _FLOAT = re.compile(r"^[-+]?(\d[\d_]*)?\.?\d+([eE][-+]?\d+)?\Z|^[-+]?\d+\.\Z")
@@ -29,7 +33,7 @@ class _Reader:
 
     # Positions
 
-    def fail(self, problem: str, at: Optional[int] = None) -> YamlError:
+    def fail(self, problem: str, at: int | None = None) -> YamlError:
         at = self.at if at is None else at
         line = self.text.count("\n", 0, at) + 1
         column = at - (self.text.rfind("\n", 0, at) + 1) + 1
@@ -120,8 +124,8 @@ class _Reader:
     def is_dash(self) -> bool:
         return self.peek() == "-" and self.text[self.at + 1 : self.at + 2] in ("", " ", "\n", "\r", "\t")
 
-    def key(self) -> Optional[str]:
-        """The key of a block mapping that starts here, with the position moved behind its colon; None where none does."""
+    def key(self) -> str | None:
+        """The key of a block mapping that starts here, the position moved behind its colon; None where none does."""
         start = self.at
         if self.peek() in ("'", '"'):
             key = self.quoted()
@@ -332,10 +336,7 @@ class _Reader:
         while body and not body[-1].strip():
             body.pop()
         trailing = len(lines) - len(body)
-        if header.group(1) == ">":
-            text = re.sub(r"(?<![\n])\n(?=[^\s])", " ", "\n".join(body))
-        else:
-            text = "\n".join(body)
+        text = re.sub(r"(?<![\n])\n(?=[^\s])", " ", "\n".join(body)) if header.group(1) == ">" else "\n".join(body)
         if chomp == "-" or not body:
             return text
         return text + "\n" * (trailing + 1 if chomp == "+" else 1)
