@@ -18,6 +18,8 @@ PORTS = (18101, 18102, 18103)
 
 class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one segment, else the body waits for an acknowledgement.
+    wbufsize = 65536
     # The name it had when the recording was made; the port may be another one in this run.
     number = 0
 

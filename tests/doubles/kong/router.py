@@ -153,24 +153,26 @@ def upstream_path(service: dict, route: dict, path: str, matched: str) -> str:
     return base if rest == "/" and not route["strip_path"] else base + rest
 
 
+# The scopes of a plugin, from the one that makes a configuration most specific.
+_SCOPES = ("consumer", "route", "service")
+
+
 def plugins_for(store: Store, route: dict, service: dict | None, consumer: dict | None) -> dict[str, Any]:
     """For each plugin the most specific configuration that applies to a request."""
-    ids = {
-        "route": route["id"],
-        "service": service["id"] if service else None,
-        "consumer": consumer["id"] if consumer else None,
-    }
+    owners = {"consumer": consumer, "route": route, "service": service}
+    ids = {name: owner["id"] for name, owner in owners.items() if owner is not None}
     table = store.tables["plugins"]
+    candidates = set(table.unowned)
+    for name, identifier in ids.items():
+        candidates.update(table.by_parent[name].get(identifier, ()))
     found: dict[str, tuple[tuple, dict]] = {}
-    for row in table.rows.values():
-        scopes = {name: row[name]["id"] for name in ids if row.get(name)}
-        if not row["enabled"] or any(ids[name] != value for name, value in scopes.items()):
+    for identifier in candidates:
+        row = table.rows[identifier]
+        scopes = {name: row[name]["id"] for name in _SCOPES if row.get(name)}
+        if not row["enabled"] or any(ids.get(name) != value for name, value in scopes.items()):
             continue
-        # Consumer before route before service; every further scope makes it more specific.
-        weight = ("consumer" in scopes and len(scopes) > 1, len(scopes) > 1, *(name in scopes for name in ids_order))
+        # All of a consumer's combinations come before others, and combinations before single scopes.
+        weight = ("consumer" in scopes and len(scopes) > 1, len(scopes) > 1, *(name in scopes for name in _SCOPES))
         if row["name"] not in found or weight > found[row["name"]][0]:
             found[row["name"]] = (weight, row)
     return {name: row for name, (_weight, row) in found.items()}
-
-
-ids_order = ("consumer", "route", "service")

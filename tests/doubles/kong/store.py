@@ -27,6 +27,8 @@ class Table:
         self.ids: list[str] = []
         self.unique: dict[tuple[str, ...], dict[tuple, str]] = {fields: {} for fields in entity.unique}
         self.by_parent: dict[str, dict[str, list[str]]] = {name: {} for name in entity.foreign}
+        # Rows that belong to no other entity: global plugins among the plugins.
+        self.unowned: set[str] = set()
         self.by_tag: dict[str, set[str]] = {}
         # Id -> time at which the entity stops to exist.
         self.expires: dict[str, float] = {}
@@ -62,11 +64,14 @@ class Table:
         for name, index_by_parent in self.by_parent.items():
             if row.get(name):
                 insort(index_by_parent.setdefault(row[name]["id"], []), identifier)
+        if not any(row.get(name) for name in self.by_parent):
+            self.unowned.add(identifier)
         for tag in row.get("tags") or ():
             self.by_tag.setdefault(tag, set()).add(identifier)
 
     def _unindex(self, row: dict) -> None:
         identifier = row["id"]
+        self.unowned.discard(identifier)
         for fields, index in self.unique.items():
             values = self._values(fields, row)
             if values is not None:
