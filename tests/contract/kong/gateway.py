@@ -77,7 +77,8 @@ class Gateway:
         for collection in _COLLECTIONS:
             while rows := self.ask("GET", f"/{collection}?size=1000")["data"]:
                 for row in rows:
-                    self.ask("DELETE", f"/{collection}/{row['id']}")
+                    refused = self.ask("DELETE", f"/{collection}/{row['id']}")
+                    assert refused is None, f"{collection} {row['id']} can't be deleted: {refused}"
 
 
 class Double(Gateway):
@@ -138,7 +139,7 @@ class RealKong(Gateway):
         return {name: Client(url) for name, url in self.urls.items()}
 
     def restart(self, declarative_config: str | None = None, suffix: str = ".yml") -> None:
-        pytest.skip("a gateway that was given to the suite is not restarted")
+        raise AssertionError("a gateway that was given to the suite is not restarted")
 
 
 class Gateways:

@@ -296,6 +296,10 @@ BETWEEN: dict[tuple[str, int], list[Action]] = {
 # Transcripts that need a gateway which was not asked to drain, nor reported anything, before.
 FRESH = {"info.postgres.jsonl", "info.dbless.jsonl", "metrics.postgres.jsonl", "ops_consistency.postgres.jsonl"}
 FRESH |= {"readonly_info.dbless.jsonl", "boot_and_persistence.dbless.jsonl"}
+# Transcripts in which the server is started anew: nothing a suite may do to a gateway that was given to it.
+RESTARTED = {"ops_consistency.postgres.jsonl", "boot_and_persistence.dbless.jsonl"}
+# Transcripts that leave a draining server behind, which only a restart ends; they come last.
+DRAINED = {"info.postgres.jsonl", "info.dbless.jsonl"}
 
 
 _OTHER_PLUGIN = "the proxy of the double answers 501 for this plugin"

@@ -158,5 +158,7 @@ def test_every_exception_names_a_request() -> None:
     for name, reasons in stories.SKIPPED.items():
         for found in reasons.values():
             assert found <= numbers[name]
+    assert stories.RESTARTED <= stories.FRESH
+    assert stories.DRAINED <= stories.FRESH
     assert {*stories.GIVEN, *stories.PRIMED, *stories.CONTINUED, *stories.AHEAD, *stories.FRESH} <= set(NAMES)
     assert Path(DOUBLE / "__main__.py").exists()
