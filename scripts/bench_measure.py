@@ -12,6 +12,7 @@ import subprocess
 import time
 import typing as t
 
+import bench_apply
 import bench_floor
 import bench_simulate
 import bench_times
@@ -230,6 +231,12 @@ class Measurement:
         self.figures["floor_seconds"] = round(sum(steps.values()), 1)
 
 
+    def apply(self) -> None:
+        directory = self.directory / "apply"
+        directory.mkdir()
+        self.figures |= bench_apply.measure(directory)
+
+
 PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "bundle": Measurement.bundle,
     "install": Measurement.install,
@@ -237,5 +244,6 @@ PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "fifty": Measurement.fifty,
     "worker": Measurement.worker,
     "floor": Measurement.floor,
+    "apply": Measurement.apply,
 }
 NEEDS: dict[str, tuple[str, ...]] = {"rerun": ("install",), "fifty": ("install",), "worker": ("install",)}
