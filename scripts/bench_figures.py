@@ -39,6 +39,23 @@ FIGURES = (
     Figure("worker_run_seconds", "add a worker: the whole run"),
     Figure("worker_changed_tasks_elsewhere", "add a worker: changed on the hosts that were there", 4),
     Figure("worker_restarted_containers", "add a worker: containers restarted on the hosts that were there", 0),
+    Figure("monitoring_up_seconds", "add storage and monitoring to these hosts, until all targets are up", 180),
+    Figure("monitoring_rerun_seconds", "run again with them, nothing to do"),
+    Figure("monitoring_rerun_changed_tasks", "changed by it", 0),
+    Figure("monitoring_rerun_tasks_per_host", "tasks that a host sees then (most of all hosts)", 25),
+    Figure("noop_task_seconds", "a task that does nothing, on the controller"),
+    Figure("k8s_apply_create_seconds", "k8s_apply: 200 new objects, one task"),
+    Figure("kubernetes_core_create_seconds", "kubernetes.core.k8s: the same in one call"),
+    Figure("kubernetes_core_loop_create_seconds", "kubernetes.core.k8s: the same in a loop"),
+    Figure("k8s_apply_create_over_kubernetes_core_ratio", "k8s_apply ÷ kubernetes.core.k8s, new objects, one call"),
+    Figure("k8s_apply_create_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, new objects, a loop", 0.1),
+    Figure("k8s_apply_unchanged_seconds", "k8s_apply: the same objects again"),
+    Figure("kubernetes_core_unchanged_seconds", "kubernetes.core.k8s: the same objects again, one call"),
+    Figure("kubernetes_core_loop_unchanged_seconds", "kubernetes.core.k8s: the same objects again, a loop"),
+    Figure("k8s_apply_unchanged_over_kubernetes_core_ratio", "k8s_apply ÷ kubernetes.core.k8s, unchanged, one call"),
+    Figure("k8s_apply_unchanged_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, unchanged, a loop", 0.1),
+    Figure("k8s_apply_peak_megabytes", "memory of k8s_apply with 200 objects", 120),
+    Figure("kubernetes_core_peak_megabytes", "memory of kubernetes.core.k8s with them, one call"),
 )
 
 BOUNDS = {figure.name: figure.bound for figure in FIGURES if figure.bound is not None}

@@ -148,3 +148,12 @@ class Lab:
         pid, identity = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.split()
         cgroup = memory_cgroup(pathlib.Path(f"/proc/{pid}/cgroup").read_text(), identity)
         return anonymous_bytes((pathlib.Path("/sys/fs/cgroup") / cgroup / "memory.stat").read_text())
+
+    def targets_up(self) -> bool:
+        """Whether Prometheus in the cluster has found targets, and all of them up."""
+        path = "/api/v1/namespaces/monitoring/services/prometheus:web/proxy/api/v1/targets?state=active"
+        command = f"kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw '{path}' || true"
+        answer = self.ssh(self.group("kube_control_plane")[0], command)
+        targets = json.loads(answer)["data"]["activeTargets"] if answer else []
+        # Every host's node exporter is a target, whatever else there is.
+        return len(targets) > len(self.hosts()) and all(target["health"] == "up" for target in targets)

@@ -12,6 +12,7 @@ import subprocess
 import time
 import typing as t
 
+import bench_apply
 import bench_floor
 import bench_simulate
 import bench_times
@@ -230,12 +231,41 @@ class Measurement:
         self.figures["floor_seconds"] = round(sum(steps.values()), 1)
 
 
+    def monitoring(self) -> None:
+        """Add-ons come into the cluster that stands, until Prometheus finds all of its targets up."""
+        addons = {"platform_addons": ["storage", "monitoring"]}
+        phase, tasks = self.site("add-ons", variables=addons)
+        self.phases["add-ons"] = bench_times.phases(tasks, phase.seconds)
+        # What else this run changes is where the cluster's parts serve their metrics.
+        took = sum(task.seconds for task in tasks if task.role in ("storage", "monitoring"))
+        started = time.monotonic()
+        while not self.lab.targets_up():
+            if time.monotonic() - started > 300:
+                raise Failed("not all targets of Prometheus are up after 300 s")
+            time.sleep(1)
+        waited = time.monotonic() - started
+        again, _tasks = self.site("add-ons again", variables=addons)
+        self.figures |= {
+            "monitoring_up_seconds": round(took + waited, 1),
+            "monitoring_rerun_seconds": round(again.seconds, 1),
+            "monitoring_rerun_changed_tasks": again.changed,
+            "monitoring_rerun_tasks_per_host": most_tasks(again),
+        }
+
+    def apply(self) -> None:
+        directory = self.directory / "apply"
+        directory.mkdir()
+        self.figures |= bench_apply.measure(directory)
+
+
 PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "bundle": Measurement.bundle,
     "install": Measurement.install,
     "rerun": Measurement.rerun,
     "fifty": Measurement.fifty,
     "worker": Measurement.worker,
+    "monitoring": Measurement.monitoring,
     "floor": Measurement.floor,
+    "apply": Measurement.apply,
 }
-NEEDS: dict[str, tuple[str, ...]] = {"rerun": ("install",), "fifty": ("install",), "worker": ("install",)}
+NEEDS: dict[str, tuple[str, ...]] = {"rerun": ("install",), "fifty": ("install",), "worker": ("install",), "monitoring": ("install",)}

@@ -33,6 +33,7 @@ SCENARIOS = (
     "controllers",
     "secrets",
     "resume",
+    "addons",
 )
 
 
@@ -119,6 +120,7 @@ def parts() -> dict[str, list[Part]]:
         # Every part below takes the bundle that is made here; on a fresh machine this is the long one.
         "bundle": [Part("bundle", command(sys.executable, "scripts/lab.py", "bundle"))],
         "contract": [Part("contract", tests_in("contract", "tests/contract"))],
+        "prometheus": [Part("prometheus", tests_in("prometheus", "tests/prometheus"))],
         "molecule": [Part(f"molecule: {name}", scenario(name)) for name in SCENARIOS],
     }
 
@@ -160,7 +162,8 @@ def table(results: list[Result]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", help="all, lint, unit, controllers, bundle, contract, molecule or molecule/<scenario>")
+    groups = "all, lint, unit, controllers, bundle, contract, prometheus, molecule or molecule/<scenario>"
+    parser.add_argument("part", help=groups)
     chosen = choose(parser.parse_args().part)
     REPORTS.mkdir(parents=True, exist_ok=True)
     results = [run(part) for part in chosen]

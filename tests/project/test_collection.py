@@ -89,7 +89,7 @@ def test_role_is_complete(role):
     assert sorted(name for name in wanted if not (COLLECTION / "roles" / role / name).exists()) == []
 
 
-@pytest.mark.parametrize("role", ["containerd", "host", "kubernetes", "network", "registry"])
+@pytest.mark.parametrize("role", ["containerd", "host", "kubernetes", "monitoring", "network", "registry", "storage"])
 def test_role_that_changes_hosts_takes_back_what_it_did(role):
     assert (COLLECTION / "roles" / role / "tasks" / "absent.yml").exists()
     assert (
@@ -100,7 +100,7 @@ def test_role_that_changes_hosts_takes_back_what_it_did(role):
 def test_every_file_of_the_lock_is_taken_back():
     """A host gets files of these artifacts; one that is added to the lock has to be removed, too."""
     lock = load(COLLECTION / "roles" / "bundle" / "files" / "lock.yml")
-    on_the_controller = {"helm", "calico", "flannel"}
+    on_the_controller = {"helm", "calico", "flannel", "prometheus-operator-crds"}
     names = {
         name
         for component in lock["components"]

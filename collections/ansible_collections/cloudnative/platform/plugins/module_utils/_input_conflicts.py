@@ -13,6 +13,7 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass
 
+from ansible_collections.cloudnative.platform.plugins.module_utils import _input_addons as addons
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_certificates import judge_authority
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import (
     Finding,
@@ -33,6 +34,7 @@ REGISTRY = (
     "registry_ca_pem",
     "registry_certificate_days",
     "registry_certificate_renew_days",
+    "registry_metrics_address",
     "registry_metrics_port",
     "registry_port",
     "registry_pull_username",
@@ -178,11 +180,12 @@ def check_lab(values: Values, _around: Surroundings) -> list[Finding]:
     return findings
 
 
-CHECKS = (check_registry, check_network_plugin, check_node_ports, check_verification, check_lab)
+CHECKS = (check_registry, check_network_plugin, check_node_ports, check_verification, check_lab, addons.check_addons)
 # Only these are looked at, so that hosts which agree in them are judged once.
 NAMES = frozenset(
     {
         *REGISTRY,
+        *addons.NAMES,
         "containerd_metrics_address",
         "kubernetes_api_port",
         "kubernetes_pod_cidr",

@@ -141,6 +141,9 @@ def _is_network(text: str) -> bool:
 
 
 KUBECONFIG = any_text("a dictionary or a path; the client says what is wrong with it")
+PROMETHEUS_SIZE = matching(r"\d+(B|KB|MB|GB|TB|PB|EB)", "is not a size as Prometheus has it", "use e.g. 8GB")
+JUDGED_BY_ALERTMANAGER = any_text("Alertmanager's own format; it says what is wrong with it")
+JUDGED_BY_PROMETHEUS = any_text("Prometheus' own format; it says what is wrong with it")
 RULES_BY_NAME: dict[str, Form] = {
     "bundle_build_jobs": between(1, 64),
     "bundle_components[]": COMPONENT,
@@ -185,13 +188,34 @@ RULES_BY_NAME: dict[str, Form] = {
     "network_calico_block_size": between(20, 32),
     "network_calico_env": ENVIRONMENT,
     "network_calico_ip_autodetection": Form("how a node finds its address", _judge_autodetection),
+    "monitoring_alertmanager_volume": QUANTITY,
+    "monitoring_cluster_name": CLUSTER_NAME,
+    "monitoring_control_planes[]": HOST_NAME,
+    "monitoring_deadman_url": URL,
+    "monitoring_grafana_admin_password": PASSWORD,
+    "monitoring_group_wait": DURATION,
+    "monitoring_kubeconfig": KUBECONFIG,
+    "monitoring_nodes[]": HOST_NAME,
+    "monitoring_observer_retention": DURATION,
+    "monitoring_observer_retention_size": PROMETHEUS_SIZE,
+    "monitoring_prometheus_volume": QUANTITY,
+    "monitoring_receivers[].name": JUDGED_BY_ALERTMANAGER,
+    "monitoring_registries[]": HOST_NAME,
+    "monitoring_registry_ports[]": PORT,
+    "monitoring_retention": DURATION,
+    "monitoring_retention_size": PROMETHEUS_SIZE,
+    "monitoring_rule_groups[].name": JUDGED_BY_PROMETHEUS,
+    "monitoring_storage_class": DNS_NAME,
     "network_kubeconfig": KUBECONFIG,
     "registry_bind_address": ADDRESS,
+    "registry_metrics_address": ADDRESS,
     "registry_hosts": HOST_NAMES,
     "registry_hosts[]": HOST_NAME,
     "registry_names[]": CERTIFICATE_NAME,
     "registry_storage_path": STORAGE_PATH,
     "registry_upload_parallel": between(1, 64),
+    "storage_class": DNS_NAME,
+    "storage_kubeconfig": KUBECONFIG,
     "verify_allowed_digests[]": DIGEST,
     "verify_api_endpoint": URL,
     "verify_control_planes": HOST_NAMES,

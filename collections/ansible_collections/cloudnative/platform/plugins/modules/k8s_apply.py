@@ -286,13 +286,6 @@ EXAMPLES = r"""
     owner: shop
     state: absent
     wait: true
-
-- name: Take a workload out again
-  cloudnative.platform.k8s_apply:
-    src:
-      - manifests/web.yml
-    state: absent
-    wait: true
 """
 
 RETURN = r"""

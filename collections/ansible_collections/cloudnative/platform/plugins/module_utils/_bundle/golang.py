@@ -9,14 +9,18 @@ from __future__ import annotations
 
 # run_command needs a module, and this code is called from threads and tests without one.
 # pylint: disable=ansible-bad-function
+import contextlib
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import typing as t
 import zipfile
+import zlib
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import (
     BundleError,
@@ -48,6 +52,15 @@ def directory_sha256(path: str) -> str:
     return sha256_bytes(canonical(sums))
 
 
+def stored_gzip(data: bytes) -> bytes:
+    """A gzip file (RFC 1952) of one stored block: what compression gives depends on the version of zlib."""
+    if len(data) > 0xFFFF:
+        raise BundleError(f"an addition of {len(data)} bytes: a stored block has room for 65535")
+    header = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    block = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data
+    return header + block + struct.pack("<II", zlib.crc32(data), len(data))
+
+
 class Go:
     """Builds with the lock's own compiler in the cache's own directories."""
 
@@ -65,13 +78,16 @@ class Go:
     def key(self, name: str) -> dict[str, t.Any]:
         """Everything of a module directory that decides about the bytes of its binaries."""
         if name not in self._sums:
-            path = os.path.join(self.directory, name)
+            path = self._directory_of(name)
             if not os.path.isfile(os.path.join(path, "go.mod")):
                 raise BundleError(f"{path}: has no go.mod, but the lock builds from it")
             self._sums[name] = directory_sha256(path)
-        apart = ("binaries", "sha256", "disk_mb")
+        apart = ("binaries", "sha256", "disk_mb", "directory")
         settings = {key: value for key, value in self.lock.go[name].items() if key not in apart}
         return {"go": self.version, "files": self._sums[name], "settings": settings}
+
+    def _directory_of(self, name: str) -> str:
+        return os.path.join(self.directory, self.lock.go[name].get("directory", name))
 
     def root(self) -> str:
         with self._mutex:
@@ -170,13 +186,37 @@ class Go:
         command = [os.path.join(self.root(), "bin", "go"), "build", "-trimpath", "-ldflags", " ".join(flags)]
         if settings.get("tags"):
             command += ["-tags", ",".join(settings["tags"])]
-        directory = os.path.join(self.directory, name)
-        run([*command, "-o", output, package], log, cwd=directory, env=self.environment(cgo))
+        with self._completed(name, log) as directory:
+            run([*command, "-o", output, package], log, cwd=directory, env=self.environment(cgo))
+
+    @contextlib.contextmanager
+    def _completed(self, name: str, log: str) -> t.Iterator[str]:
+        """The directory to build in: the entry's own, or a copy with the module completed by its additions.
+
+        The module is copied from what go.sum vouches for. Its path is relative, as the linker writes it into the binary.
+        """
+        additions = self.lock.go[name].get("additions")
+        if not additions:
+            yield self._directory_of(name)
+            return
+        with tempfile.TemporaryDirectory(dir=self.cache) as work:
+            directory = os.path.join(work, "main")
+            shutil.copytree(self._directory_of(name), directory)
+            module = os.path.join(directory, "module")
+            shutil.copytree(self.module_directory(name, log), module)
+            for path, text in sorted(additions.items()):
+                target = os.path.join(module, path)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "wb") as stream:
+                    stream.write(stored_gzip(text.encode()) if path.endswith(".gz") else text.encode())
+            with open(os.path.join(directory, "go.mod"), "a", encoding="utf-8") as mod:
+                mod.write(f"\nreplace {self.lock.go[name]['module']} => ./module\n")
+            yield directory
 
     def module_directory(self, name: str, log: str) -> str:
         """Where the unpacked source of a directory's main dependency lies; go checks it against go.sum."""
         if name not in self._modules:
-            directory, module = os.path.join(self.directory, name), self.lock.go[name]["module"]
+            directory, module = self._directory_of(name), self.lock.go[name]["module"]
             binary, environment = os.path.join(self.root(), "bin", "go"), self.environment(False)
             run([binary, "mod", "download", module], log, cwd=directory, env=environment)
             said = run([binary, "list", "-m", "-f", "{{.Dir}}", module], log, cwd=directory, env=environment)
@@ -191,6 +231,6 @@ class Go:
             parts = line.split("\t")[1:]
             if len(parts) >= 3 and parts[0] in ("mod", "dep"):
                 modules.append({"path": parts[1], "version": parts[2], "sum": parts[3] if len(parts) > 3 else ""})
-            elif len(parts) >= 3 and parts[0] == "=>" and modules:
+            elif len(parts) >= 3 and parts[0] == "=>" and modules and parts[2] != "(devel)":
                 modules[-1] = {"path": parts[1], "version": parts[2], "sum": parts[3] if len(parts) > 3 else ""}
         return [module for module in modules if module["version"] != "(devel)"]

@@ -33,6 +33,7 @@ CANDIDATES = [
     PEM.replace("CERTIFICATE", "PRIVATE KEY"),
     "https://r.example.org:5000",
     "192.0.2.10",
+    "127.0.0.1:1338",
     "cp1",
     "/srv",
     "sha256:" + "a" * 64,

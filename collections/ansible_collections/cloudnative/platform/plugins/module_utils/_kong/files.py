@@ -1,0 +1,128 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Documents in files: YAML or JSON in, one file out. What is written holds secrets: only its owner reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
+
+yaml: t.Any = None
+with contextlib.suppress(ImportError):  # hosts need not have it: JSON is read without
+    import yaml
+
+_SUFFIXES = (".yml", ".yaml", ".json")
+
+
+def parse(text: str, origin: str) -> t.Any:
+    """JSON, or YAML where PyYAML is there to read it. JSON is tried first: it is read fifty times as fast."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_mapping)
+        except ValueError as e:
+            if yaml is None or "stands there twice" in str(e):
+                raise KongError(f"{origin} is not JSON: {e}") from e
+    if yaml is None:
+        raise KongError(f"{origin} is YAML, and PyYAML is not there where this module runs: install it, or give JSON")
+    try:
+        return yaml.load(text, Loader=_loader())
+    except yaml.YAMLError as e:
+        # Where and why, but not the line itself: there may be a secret in it.
+        mark = getattr(e, "problem_mark", None)
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise KongError(f"{origin} is not YAML{place}: {getattr(e, 'problem', None) or 'it can not be read'}") from e
+
+
+def _mapping(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _value in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return found
+
+
+def _loader() -> t.Any:
+    """PyYAML's loader, in C where it was built with it, that refuses one key twice rather than forgets the first."""
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        pass
+
+    def mapping(loader: t.Any, node: t.Any) -> dict[str, t.Any]:
+        loader.flatten_mapping(node)
+        result: dict[str, t.Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node)
+            if key in result:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", key_node.start_mark)
+            result[key] = loader.construct_object(value_node, deep=True)
+        return result
+
+    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
+    return Loader
+
+
+def read(paths: t.Iterable[str]) -> list[tuple[str, t.Any]]:
+    """The documents of files; a directory stands for the YAML and JSON files in it, sorted."""
+    found: list[tuple[str, t.Any]] = []
+    for path in paths:
+        names = [path]
+        if os.path.isdir(path):
+            names = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(_SUFFIXES)]
+            if not names:
+                raise KongError(f"directory {path} has no {', '.join(_SUFFIXES)} in it")
+        for name in names:
+            try:
+                with open(name, encoding="utf-8") as stream:
+                    text = stream.read()
+            except (OSError, UnicodeDecodeError) as e:
+                raise KongError(f"{name} can't be read: {getattr(e, 'strerror', None) or e}") from e
+            found.append((name, parse(text, name)))
+    return found
+
+
+def dump(content: t.Any) -> str:
+    """YAML for people, where PyYAML is there; JSON is YAML as well."""
+    if yaml is None:
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(content, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True))
+
+
+def differs(path: str, text: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read() != text or bool(os.stat(path).st_mode & 0o077)
+    except FileNotFoundError:
+        return True
+    except (OSError, UnicodeDecodeError) as e:
+        raise KongError(f"{path} can't be read: {getattr(e, 'strerror', None) or e}") from e
+
+
+def write(path: str, text: str) -> None:
+    """Atomically, with mode 0600. An owner or a group that the file had is kept."""
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".kong-config.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if os.path.exists(path) and os.geteuid() == 0:
+                before = os.stat(path)
+                os.chown(name, before.st_uid, before.st_gid)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as e:
+        raise KongError(f"{path} can't be written: {e.strerror or e}") from e

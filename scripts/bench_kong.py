@@ -1,0 +1,326 @@
+"""Measures `kong_config` against bare reads and writes on the same Kong, and prints it as JSON.
+
+The configuration is the one that decK was measured with: 2,000 entities at factor 1, 20,000 at factor 10, made without
+any randomness. A Kong with a database has to be empty to begin with, and is empty afterwards. Anything that speaks the
+Admin API will do; figures say something only next to the floors of the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import typing as t
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODULE = "ansible_collections.cloudnative.platform.plugins.modules.kong_config"
+ALGORITHMS = ("round-robin", "least-connections", "consistent-hashing", "round-robin")
+LISTS = (
+    *("services", "routes", "consumers", "upstreams", "plugins", "certificates", "snis", "ca_certificates", "vaults"),
+    *("keys", "key-sets", "key-auths", "basic-auths", "hmac-auths", "jwts", "acls", "oauth2"),
+)
+Request = tuple[str, str, t.Optional[dict[str, t.Any]]]
+
+
+def configuration(factor: int) -> dict[str, t.Any]:
+    """2,000 entities for each unit of `factor`."""
+    services = [_service(number, factor) for number in range(200 * factor)]
+    for number in range(600 * factor):
+        services[number // 3].setdefault("routes", []).append(_route(number, factor))
+    consumers = [_consumer(number, factor) for number in range(300 * factor)]
+    upstreams = [_upstream(number) for number in range(100 * factor)]
+    return {"_format_version": "3.0", "services": services, "consumers": consumers, "upstreams": upstreams}
+
+
+def _upstream_name(number: int) -> str:
+    return f"upstream-{number:05d}.bench.test"
+
+
+def _service(number: int, factor: int) -> dict[str, t.Any]:
+    service: dict[str, t.Any] = {
+        "name": f"svc-{number:05d}",
+        "protocol": "http",
+        "host": _upstream_name(number % (100 * factor)),
+        "port": 8080,
+        "path": f"/base/{number % 7}",
+        "retries": number % 5,
+        "connect_timeout": 5000,
+        "read_timeout": 30000 + number % 10,
+        "write_timeout": 30000,
+        "tags": ["bench", f"team-{number % 10}"],
+    }
+    if number < 100 * factor:
+        config = {"minute": 60 + number % 100, "hour": 1000 + number, "policy": "local"}
+        service["plugins"] = [
+            {
+                "name": "rate-limiting",
+                "tags": ["bench"],
+                "config": {**config, "limit_by": "ip", "fault_tolerant": True},
+            }
+        ]
+    return service
+
+
+def _route(number: int, factor: int) -> dict[str, t.Any]:
+    service = number // 3
+    route: dict[str, t.Any] = {
+        "name": f"route-{number:05d}",
+        "protocols": ["http", "https"],
+        "methods": ["GET", "POST"],
+        "hosts": [f"h{service:05d}.bench.test"],
+        "paths": [f"/s{service:05d}/r{number % 3}"],
+        "strip_path": number % 2 == 0,
+        "preserve_host": number % 3 == 0,
+        "tags": ["bench", f"team-{service % 10}"],
+    }
+    if number < 100 * factor:
+        config = {
+            "origins": [f"https://o{number:05d}.bench.test"],
+            "methods": ["GET", "POST"],
+            "headers": ["X-A", "X-B"],
+            "exposed_headers": ["X-C"],
+            "credentials": True,
+            "max_age": 3600,
+        }
+        route["plugins"] = [{"name": "cors", "tags": ["bench"], "config": config}]
+    elif number < 150 * factor:
+        route["plugins"] = [_transformer(number)]
+    return route
+
+
+def _transformer(number: int) -> dict[str, t.Any]:
+    add = {"headers": [f"X-Bench:{number}"], "querystring": [f"q:{number % 10}"]}
+    config = {"add": add, "remove": {"headers": ["X-Drop"]}}
+    return {"name": "request-transformer", "tags": ["bench"], "config": config}
+
+
+def _consumer(number: int, factor: int) -> dict[str, t.Any]:
+    consumer: dict[str, t.Any] = {
+        "username": f"consumer-{number:05d}",
+        "custom_id": f"cid-{number:05d}",
+        "tags": ["bench"],
+        "keyauth_credentials": [{"key": f"key-{number:05d}-0123456789abcdef", "tags": ["bench"]}],
+    }
+    if number < 50 * factor:
+        consumer["plugins"] = [_transformer(number)]
+    return consumer
+
+
+def _upstream(number: int) -> dict[str, t.Any]:
+    upstream: dict[str, t.Any] = {
+        "name": _upstream_name(number),
+        "slots": 100,
+        "algorithm": ALGORITHMS[number % 4],
+        "tags": ["bench"],
+        "targets": [
+            {
+                "target": f"10.{(number // 250) % 250}.{number % 250}.{host + 1}:8080",
+                "weight": 100 + host,
+                "tags": ["bench"],
+            }
+            for host in (0, 1)
+        ],
+    }
+    if upstream["algorithm"] == "consistent-hashing":
+        upstream.update(hash_on="header", hash_on_header="X-User")
+    return upstream
+
+
+class Floor:
+    """The same requests and nothing else: no comparison, no parsing, N connections that stay open."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        parts = urlsplit(url)
+        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.connections = connections
+
+    def run(self, requests: list[Request]) -> list[bytes]:
+        answers: list[bytes] = [b""] * len(requests)
+        errors: list[str] = []
+
+        def worker(start: int) -> None:
+            connection = HTTPConnection(*self.address, timeout=120)
+            for number in range(start, len(requests), self.connections):
+                method, path, body = requests[number]
+                data = None if body is None else json.dumps(body)
+                connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+                answer = connection.getresponse()
+                answers[number] = answer.read()
+                if answer.status >= 400:
+                    errors.append(f"{method} {path}: {answer.status} {answers[number][:200]!r}")
+            connection.close()
+
+        threads = [threading.Thread(target=worker, args=(start,)) for start in range(self.connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise SystemExit(f"bench_kong: the floor was refused: {errors[0]}")
+        return answers
+
+    def read(self) -> int:
+        """All lists in pages of a thousand, and one list of targets for each upstream."""
+        targets: set[str] = set()
+        count, todo = 0, [f"/{name}?size=1000" for name in LISTS]
+        while todo:
+            answers = self.run([("GET", path, None) for path in todo])
+            count += len(todo)
+            more: list[str] = []
+            for path, answer in zip(todo, answers):
+                page = json.loads(answer)
+                name = path.split("?")[0]
+                if page.get("offset"):
+                    more.append(f"{name}?size=1000&offset={page['offset']}")
+                if name == "/upstreams":
+                    targets.update(f"{name}/{item['id']}/targets?size=1000" for item in page["data"])
+            todo = more
+        self.run([("GET", path, None) for path in sorted(targets)])
+        return count + len(targets)
+
+
+def measured(work: t.Callable[[], t.Any]) -> dict[str, t.Any]:
+    started, cpu = time.monotonic(), time.process_time()
+    requests = work()
+    return {
+        "wall_seconds": round(time.monotonic() - started, 2),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "requests": requests,
+    }
+
+
+class Ours:
+    """The module in a process of its own, as Ansible runs it."""
+
+    def __init__(self, url: str, connections: int, folder: pathlib.Path) -> None:
+        self.url = url
+        self.connections = connections
+        self.folder = folder
+
+    def run(self, document: dict[str, t.Any] | None, **options: t.Any) -> dict[str, t.Any]:
+        source = self.folder / "kong.json"
+        if document is not None:
+            source.write_text(json.dumps(document))
+            options["src"] = [str(source)]
+        arguments = {
+            "admin_urls": [self.url],
+            "parallel": self.connections,
+            "cache_dir": str(self.folder / "cache"),
+            "prune_max": -1,
+            "timeout": 300,
+            **options,
+        }
+        path = self.folder / "arguments.json"
+        path.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
+        started = time.monotonic()
+        with tempfile.TemporaryFile() as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(path)], stdout=out, stderr=subprocess.STDOUT, env=environment
+            )
+            _pid, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            wall = time.monotonic() - started
+            out.seek(0)
+            text = out.read().decode()
+        if process.returncode:
+            raise SystemExit(f"bench_kong: the module failed: {text[-2000:]}")
+        result = json.loads(text)
+        return {
+            "wall_seconds": round(wall, 2),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+            "memory_megabytes": round(usage.ru_maxrss / 1024),
+            "requests": result["requests"],
+            "changed": result["changed"],
+            "counts": result.get("counts"),
+        }
+
+
+def writes(url: str, folder: pathlib.Path, factor: int) -> tuple[list[list[Request]], list[Request]]:
+    """The bare writes of the configuration, level by level, and the deletes that undo them, from the module's plan."""
+    sys.path.insert(0, str(ROOT / "collections"))
+    from ansible_collections.cloudnative.platform.plugins.module_utils._kong import document, plan, sync
+    from ansible_collections.cloudnative.platform.plugins.module_utils._kong import writes as requests
+    from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin
+    from ansible_collections.cloudnative.platform.plugins.module_utils._kong.observed import Observed
+    from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import Schemas, node
+
+    admin = Admin(url)
+    about = node(admin)
+    known = Schemas(admin, about, str(folder / "cache")).catalogue(["rate-limiting", "cors", "request-transformer"], [])
+    admin.close()
+    made = plan.compute(document.merge([("bench", configuration(factor))]), Observed({}), known)
+    levels = [[requests.request(change) for change in step] for step in sync.phases(made)]
+    parents = [change for change in made.changes if change.kind in ("routes", "consumers", "upstreams")]
+    parents += [change for change in made.changes if change.kind == "services"]
+    return levels, [("DELETE", f"/{change.kind}/{change.id}", None) for change in parents]
+
+
+def with_database(url: str, factor: int, connections: int, folder: pathlib.Path) -> dict[str, t.Any]:
+    document = configuration(factor)
+    ours, floor = Ours(url, connections, folder), Floor(url, connections)
+    levels, deletes = writes(url, folder, factor)
+    routes = [request for request in deletes if request[1].startswith("/routes/")]
+    services = [request for request in deletes if request[1].startswith("/services/")]
+    others = [request for request in deletes if request not in routes and request not in services]
+    results: dict[str, t.Any] = {}
+
+    def write_all() -> int:
+        for level in levels:
+            floor.run(level)
+        return sum(map(len, levels))
+
+    results["floor_write"] = measured(write_all)
+    for group in (routes, services, others):
+        floor.run(group)
+    results["first"] = ours.run(document, select_tags=["bench"])
+    results["floor_read"] = measured(floor.read)
+    results["unchanged"] = ours.run(document, select_tags=["bench"], prune=True)
+    for service in document["services"][:10]:
+        service["routes"][0]["paths"] = ["/changed" + service["routes"][0]["paths"][0]]
+    results["ten_routes"] = ours.run(document, select_tags=["bench"], prune=True)
+    half = {**document, "consumers": [], "services": document["services"][: 100 * factor]}
+    results["prune"] = ours.run(half, select_tags=["bench"], prune=True)
+    results["remove_all"] = ours.run(None, state="absent", select_tags=["bench"])
+    return results
+
+
+def without_database(url: str, factor: int, connections: int, folder: pathlib.Path) -> dict[str, t.Any]:
+    document = configuration(factor)
+    ours = Ours(url, connections, folder)
+    return {"push": ours.run(document), "unchanged": ours.run(document)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--admin-url", default="http://127.0.0.1:8001", help="Admin API of an empty Kong")
+    parser.add_argument("--factor", type=int, default=1, help="1 for 2,000 entities, 10 for 20,000")
+    parser.add_argument("--connections", type=int, default=10)
+    parser.add_argument("--generate", action="store_true", help="print the configuration and measure nothing")
+    options = parser.parse_args()
+    if options.generate:
+        print(json.dumps(configuration(options.factor), indent=1))
+        return 0
+    connection = HTTPConnection(urlsplit(options.admin_url).netloc, timeout=30)
+    connection.request("GET", "/")
+    root = json.loads(connection.getresponse().read())
+    connection.close()
+    database = root["configuration"]["database"]
+    measure = without_database if database == "off" else with_database
+    with tempfile.TemporaryDirectory(prefix="bench-kong-") as folder:
+        results = measure(options.admin_url, options.factor, options.connections, pathlib.Path(folder))
+    about = {"version": root["version"], "database": database, "factor": options.factor}
+    print(json.dumps({**about, "connections": options.connections, "results": results}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
