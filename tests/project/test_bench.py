@@ -10,6 +10,7 @@ import subprocess
 import pytest
 import yaml
 
+import bench_apply
 import bench_figures
 import bench_floor
 import bench_lab
@@ -310,3 +311,10 @@ def test_floor_script_gives_kubeadm_what_it_wants(tmp_path):
 @pytest.mark.parametrize("script", ["bench_floor.sh", "bench_floor_host.sh", "bench_ssh.sh"])
 def test_shell_scripts_parse(script):
     subprocess.run(["bash", "-n", SCRIPTS / script], check=True)
+
+
+def test_objects_that_are_applied() -> None:
+    """Two hundred, each one its own, and no two sides of the comparison meet."""
+    here, there = bench_apply.objects("a"), bench_apply.objects("b")
+    names = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in [*here, *there]}
+    assert (len(here), len(names)) == (200, 400)

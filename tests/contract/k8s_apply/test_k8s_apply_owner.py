@@ -86,6 +86,16 @@ def test_lost_record_is_searched_for(run: Run, cluster: Cluster, namespace: str)
     assert result["actions"] == [f"deleted Service {namespace}/s", "created ConfigMap kube-system/owner-lost"]
 
 
+def test_kind_that_is_not_served_for_now_stays_recorded(run: Run, cluster: Cluster, namespace: str) -> None:
+    definitions = [config_map("a", namespace)]
+    run(definitions=definitions, owner="patient", prune=True)
+    path = "/api/v1/namespaces/kube-system/configmaps/owner-patient"
+    data = {"data": {"kinds": "ConfigMap\nThing.away.test\n"}}
+    cluster.request("PATCH", path, {"fieldManager": "cloudnative.platform"}, data, "application/merge-patch+json")
+    assert run(definitions=definitions, owner="patient", prune=True)["changed"] is False
+    assert record(cluster, "patient") == {"kinds": ["ConfigMap", "Thing.away.test"], "namespaces": [namespace]}
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_guard(run: Run, cluster: Cluster, namespace: str, check: bool) -> None:
     owner = f"guarded-{check}".lower()

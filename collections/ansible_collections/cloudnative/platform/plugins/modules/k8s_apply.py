@@ -128,13 +128,11 @@ options:
     aliases: [force]
   owner:
     description:
-      - Name of the set that the objects belong to, for example an application or a part of a platform. Unique in the
-        cluster.
+      - Name of the set that the objects belong to, for example an application. Unique in the cluster.
       - Each object gets the label C(cloudnative.platform/owner) with this value. An object of another owner is refused,
         unless O(force_conflicts) is set.
       - The kinds and namespaces of its objects are kept in a ConfigMap C(owner-<name>) in O(owner_namespace), so that
         later runs ask for these kinds only. Where it is missing, all kinds are searched once.
-      - When the option is taken away again, the label goes from the objects, and they stay.
     type: str
   owner_namespace:
     description:
@@ -284,13 +282,6 @@ EXAMPLES = r"""
   cloudnative.platform.k8s_apply:
     kubeconfig: "{{ kubernetes_admin_kubeconfig }}"
     owner: shop
-    state: absent
-    wait: true
-
-- name: Take a workload out again
-  cloudnative.platform.k8s_apply:
-    src:
-      - manifests/web.yml
     state: absent
     wait: true
 """

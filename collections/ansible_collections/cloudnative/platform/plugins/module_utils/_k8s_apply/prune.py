@@ -44,6 +44,7 @@ class Estate:
         self._after: diff.Object | None = None
         self._change: Change | None = None
         self._desired = owner.Record()
+        self._unserved = owner.Record()
         self._keys: list[owner.Key] = []
         self._going: list[diff.Object] = []
 
@@ -61,13 +62,16 @@ class Estate:
         }
         kinds = set(served) if record is None else (record.kinds | self._desired.kinds) & set(served)
         namespaces = (record or owner.Record()).namespaces | self._desired.namespaces
+        # An API that is away for now may come back with its objects: they stay in the record.
+        if record and record.kinds - set(served):
+            self._unserved = owner.Record(record.kinds - set(served), record.namespaces)
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             found = pool.map(
                 lambda kind: self._list(served[kind], namespaces, kind in self._desired.kinds or record is not None),
                 sorted(kinds),
             )
             # One object may be served in two groups.
-            bodies = {body["metadata"]["uid"]: body for bodies in found for body in bodies}
+            bodies = {body["metadata"]["uid"]: body for page in found for body in page}
         self.owned = [body for body in bodies.values() if owner.owner_of(body) == self.name]
 
     def _list(self, resource: Resource, namespaces: frozenset[str], must: bool) -> list[diff.Object]:
@@ -143,7 +147,7 @@ class Estate:
     def close(self, pruned: bool) -> None:
         """Bring the record to what there is now, and count what became of it as one change."""
         known = owner.read_record(self._before) or owner.Record()
-        final = self._desired if pruned else self._found().union(self._desired).union(known)
+        final = self._desired.union(self._unserved) if pruned else self._found().union(self._desired).union(known)
         if owner.read_record(self._after) != final:
             self._after = self._write(final)
         self._account(final)

@@ -69,7 +69,10 @@ class Run:
             if self.params["owner"]:
                 name = owner.check_name(self.params["owner"])
                 self.estate = Estate(self.engine, name, self.params["owner_namespace"])
-            self.put_in() if self.params["state"] == "present" else self.take_out()
+            if self.params["state"] == "present":
+                self.put_in()
+            else:
+                self.take_out()
         except (ClientError, DefinitionError, OciFilesError, ValueError, OSError) as e:
             self.fail(e)
         self.warn()

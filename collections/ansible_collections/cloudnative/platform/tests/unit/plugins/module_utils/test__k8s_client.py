@@ -297,3 +297,72 @@ def test_unreachable_within_ten_seconds_names_url_and_reason(host, reason):
     assert time.monotonic() - started < 10
     assert host in str(error.value)
     assert reason in str(error.value)
+
+
+# -- watches ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="watched")
+def fixture_watched():
+    """A server that sends pieces of a watch, and after the last one nothing until it is let go."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(self.server.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in self.server.pieces:
+                self.wfile.write(f"{len(piece):x}\r\n{piece}\r\n".encode())
+                self.wfile.flush()
+            if self.server.ends:
+                self.wfile.write(b"0\r\n\r\n")
+            else:
+                self.server.let_go.wait(20)
+                self.close_connection = True
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.status, server.pieces, server.ends, server.let_go = 200, [], True, threading.Event()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.let_go.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_stream_puts_pieces_together(watched):
+    watched.pieces = ['{"a": 1}\n{"b"', ": 2}\n", '{"c": 3}\n']
+    stream = client.Cluster(host=watched.url).stream("/x", {"watch": True}, 5)
+    assert list(stream) == [{"a": 1}, {"b": 2}, {"c": 3}]
+    stream.close()
+
+
+def test_stream_ends_when_another_thread_closes_it(watched):
+    watched.pieces, watched.ends = ['{"a": 1}\n'], False
+    stream = client.Cluster(host=watched.url).stream("/x", {}, 30)
+    threading.Timer(0.2, stream.close).start()
+    started = time.monotonic()
+    assert list(stream) == [{"a": 1}]
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(("pieces", "seconds"), [(['{"a": 1}\n{"b'], 0.3), (['{"a": 1}\nno json\n'], 5)])
+def test_stream_that_breaks_off(watched, pieces, seconds):
+    watched.pieces, watched.ends = pieces, False
+    stream = client.Cluster(host=watched.url).stream("/x", {}, seconds)
+    with pytest.raises(client.Unreachable, match="broke off"):
+        list(stream)
+
+
+def test_stream_that_is_refused(watched):
+    watched.status, watched.pieces = 410, ['{"reason": "Expired", "message": "too old"}']
+    with pytest.raises(client.ApiError, match="410 Expired") as refused:
+        client.Cluster(host=watched.url).stream("/x", {}, 5)
+    assert refused.value.status == 410
