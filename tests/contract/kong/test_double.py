@@ -201,6 +201,56 @@ def test_writes_of_many_clients_do_not_disturb_each_other(gateway: Gateway) -> N
     assert len(json.loads(admin(gateway, "GET", "/services?size=1000").body)["data"]) == 201
 
 
+_ODD: list[Any] = [
+    None,
+    "",
+    "x",
+    -1,
+    1.5,
+    True,
+    [],
+    {},
+    ["a"],
+    [None],
+    [[]],
+    {"a": 1},
+    {"id": None},
+    "http://[::1",
+    10**30,
+]
+
+
+@pytest.mark.parametrize("database", ["postgres", "off"])
+def test_no_body_makes_the_double_fail(gateways: Gateways, database: str) -> None:
+    """Whatever stands in a field, the answer is one of Kong's, not a mistake of the double."""
+    gateway = gateways.take(database, fresh=False)
+    client = gateway.clients()["admin"]
+    headers = {"Content-Type": "application/json"}
+    failed = []
+    for name in (
+        "services",
+        "routes",
+        "upstreams",
+        "targets",
+        "plugins",
+        "certificates",
+        "keys",
+        "keyauth_credentials",
+    ):
+        schema = json.loads(client.send("GET", f"/schemas/{name}", {}, None).body)
+        fields = [key for entry in schema["fields"] for key in entry] + ["url", "ttl", "unknown"]
+        for field in fields:
+            for value in _ODD:
+                body = {"name": "rate-limiting", field: value}
+                path, sent = f"/{name}", body
+                if database == "off":
+                    path, sent = "/config?flatten_errors=1", {"_format_version": "3.0", name: [body]}
+                answer = client.send("POST", path, headers, payload(sent))
+                if "x-double-error" in answer.headers:
+                    failed.append((path, sent))
+    assert failed == []
+
+
 def test_a_broken_file_ends_the_start(tmp_path: Path) -> None:
     file = tmp_path / "kong.yml"
     file.write_text('_format_version: "3.0"\nservices:\n- name: s\n', encoding="utf-8")
