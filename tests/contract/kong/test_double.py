@@ -251,6 +251,26 @@ def test_no_body_makes_the_double_fail(gateways: Gateways, database: str) -> Non
     assert failed == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services:\n- name: s # why\n  host: h\n  tags: [a, 'b']\n  path: |-\n    /p\n",
+        'services: [{name: s, "host": h, tags: [a, b], path: "/p"}]\n',
+        "services:\n  -\n    name: &n s\n    host: h\n    tags:\n    - a\n    - !!str b\n    path: >-\n      /p\nroutes: ~\n",
+        '{"services": [{"name": "s", "host": "h", "tags": ["a", "b"], "path": "/p"}]}',
+    ],
+)
+def test_one_configuration_may_be_written_in_many_ways(dbless: Gateway, text: str) -> None:
+    text = (
+        text.replace("{", '{"_format_version": "3.0", ', 1)
+        if text.startswith("{")
+        else f"_format_version: '3.0'\n{text}"
+    )
+    assert admin(dbless, "POST", "/config", {"config": text}).status == 201
+    service = json.loads(admin(dbless, "GET", "/services/s").body)
+    assert (service["host"], service["tags"], service["path"]) == ("h", ["a", "b"], "/p")
+
+
 def test_a_broken_file_ends_the_start(tmp_path: Path) -> None:
     file = tmp_path / "kong.yml"
     file.write_text('_format_version: "3.0"\nservices:\n- name: s\n', encoding="utf-8")
