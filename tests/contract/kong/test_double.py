@@ -256,7 +256,7 @@ def test_no_body_makes_the_double_fail(gateways: Gateways, database: str) -> Non
     [
         "services:\n- name: s # why\n  host: h\n  tags: [a, 'b']\n  path: |-\n    /p\n",
         'services: [{name: s, "host": h, tags: [a, b], path: "/p"}]\n',
-        "services:\n  -\n    name: &n s\n    host: h\n    tags:\n    - a\n    - !!str b\n    path: >-\n      /p\nroutes: ~\n",
+        "services:\n  -\n    name: &n s\n    host: h\n    tags:\n    - a\n    - !!str b\n    path: >-\n      /p\n",
         '{"services": [{"name": "s", "host": "h", "tags": ["a", "b"], "path": "/p"}]}',
     ],
 )
