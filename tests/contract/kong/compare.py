@@ -37,7 +37,9 @@ _NATURAL = ("name", "username", "custom_id", "key", "target", "group", "prefix",
 class Bindings:
     """Recorded value -> the value this server made up for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, derived: bool = True) -> None:
+        # Whether this run has everything that the server derives ids from, so that they must be the recorded ones.
+        self.derived = derived
         self.known: dict[str, str] = {}
         # Everything a client chose: such a value is never made up by the server.
         self.chosen: set[str] = set()
@@ -46,6 +48,10 @@ class Bindings:
     def bind(self, recorded: str, actual: str) -> None:
         self.known[recorded] = actual
         self._pattern = None
+
+    def is_derived(self, identifier: str) -> bool:
+        """UUIDs of version 5 are derived, all others random."""
+        return self.derived and identifier[14] == "5"
 
     def apply(self, text: str) -> str:
         if not self.known:
@@ -122,9 +128,8 @@ class Comparison:
                 pairs[key] = best
         return pairs
 
-    @staticmethod
-    def unbound(key: str) -> bool:
-        return bool(SHAPES["uuid"].match(key)) and key[14] != "5"
+    def unbound(self, key: str) -> bool:
+        return bool(SHAPES["uuid"].match(key)) and not self.bindings.is_derived(key)
 
     def sequence(self, recorded: list, actual: Any, at: str) -> None:
         if not isinstance(actual, list):
@@ -191,10 +196,9 @@ class Comparison:
         elif not self.embedded(recorded, actual):
             self.fail(at, wanted, actual)
 
-    @staticmethod
-    def made_up(recorded: str, actual: str, at: str) -> bool:
-        """Both look like the same kind of thing a server makes up. UUIDs of version 5 are derived, hence equal."""
-        if SHAPES["uuid"].match(recorded) and recorded[14] == "5":
+    def made_up(self, recorded: str, actual: str, at: str) -> bool:
+        """Both look like the same kind of thing a server makes up."""
+        if SHAPES["uuid"].match(recorded) and self.bindings.is_derived(recorded):
             return False
         if at.endswith(".offset"):
             return bool(OFFSET.match(recorded) and OFFSET.match(actual))
@@ -207,7 +211,7 @@ class Comparison:
         if pattern.sub("?", recorded) != pattern.sub("?", actual) or len(ours) != len(theirs):
             return False
         for old, new in zip(ours, theirs):
-            if old != new and UUID.fullmatch(old) and old[14] == "5":
+            if old != new and UUID.fullmatch(old) and self.bindings.is_derived(old):
                 return False
             known = self.bindings.known.get(old)
             if known is not None and known != new:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .compare import Bindings, Comparison, short
+from .echo import PORTS
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 # What an answer carries unless its record says otherwise.
@@ -86,21 +87,22 @@ def payload(body: Any) -> bytes | None:
 
 
 class Player:
-    def __init__(self, clients: dict[str, Client], ports: dict[int, int]) -> None:
+    def __init__(self, clients: dict[str, Client], replaced: dict[Any, Any]) -> None:
         self.clients = clients
-        # Numbers of the recording -> those of this run: ports, and times that must lie ahead.
-        self.ports = ports
-        self.bindings = Bindings()
+        # What the recording says -> what this run says: ports, addresses, times that must lie ahead.
+        self.replaced = replaced
+        # Ids are derived from what an entity contains, ports among it.
+        self.bindings = Bindings(derived=not set(PORTS) & set(replaced))
         self.last: Answer | None = None
 
     def translate(self, value: Any) -> Any:
-        """The value with the ports of this run."""
-        if not self.ports:
+        """The value as this run says it."""
+        if not self.replaced:
             return value
         text = json.dumps(value, ensure_ascii=False)
-        for old, new in self.ports.items():
-            # Not within ids, hashes and times.
-            text = re.sub(rf"(?<![0-9A-Za-z.-]){old}(?![0-9A-Za-z-])", str(new), text)
+        for old, new in self.replaced.items():
+            # Not within ids, hashes and times, but behind the colon of a form.
+            text = re.sub(rf"(?:(?<![0-9A-Za-z.-])|(?<=%3A)){old}(?![0-9A-Za-z-])", str(new), text)
         return json.loads(text)
 
     def make(self, requests: list[tuple[str, str, Any]]) -> None:

@@ -205,6 +205,13 @@ GIVEN: dict[str, list[Request]] = {
 CONTINUED = {"readonly_info.dbless.jsonl": ("config_push.dbless.jsonl", 96)}
 
 
+# Addresses that nothing answered on at once where the recording was made -> addresses that refuse at once anywhere.
+REPLACED = {
+    "upstreams_targets.postgres.jsonl": {
+        "2001:db8:0::1": "0:0:0::0",
+        "2001:0db8:0000:0000:0000:0000:0000:0001": "0000:0000:0000:0000:0000:0000:0000:0000",
+    },
+}
 # A time that lay this many seconds ahead when the request was recorded.
 AHEAD = {"ttl_and_tls.dbless.jsonl": (1795349252, 100)}
 

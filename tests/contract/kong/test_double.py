@@ -201,6 +201,76 @@ def test_writes_of_many_clients_do_not_disturb_each_other(gateway: Gateway) -> N
     assert len(json.loads(admin(gateway, "GET", "/services?size=1000").body)["data"]) == 201
 
 
+_ODD: list[Any] = [
+    None,
+    "",
+    "x",
+    -1,
+    1.5,
+    True,
+    [],
+    {},
+    ["a"],
+    [None],
+    [[]],
+    {"a": 1},
+    {"id": None},
+    "http://[::1",
+    10**30,
+]
+
+
+@pytest.mark.parametrize("database", ["postgres", "off"])
+def test_no_body_makes_the_double_fail(gateways: Gateways, database: str) -> None:
+    """Whatever stands in a field, the answer is one of Kong's, not a mistake of the double."""
+    gateway = gateways.take(database, fresh=False)
+    client = gateway.clients()["admin"]
+    headers = {"Content-Type": "application/json"}
+    failed = []
+    for name in (
+        "services",
+        "routes",
+        "upstreams",
+        "targets",
+        "plugins",
+        "certificates",
+        "keys",
+        "keyauth_credentials",
+    ):
+        schema = json.loads(client.send("GET", f"/schemas/{name}", {}, None).body)
+        fields = [key for entry in schema["fields"] for key in entry] + ["url", "ttl", "unknown"]
+        for field in fields:
+            for value in _ODD:
+                body = {"name": "rate-limiting", field: value}
+                path, sent = f"/{name}", body
+                if database == "off":
+                    path, sent = "/config?flatten_errors=1", {"_format_version": "3.0", name: [body]}
+                answer = client.send("POST", path, headers, payload(sent))
+                if "x-double-error" in answer.headers:
+                    failed.append((path, sent))
+    assert failed == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services:\n- name: s # why\n  host: h\n  tags: [a, 'b']\n  path: |-\n    /p\n",
+        'services: [{name: s, "host": h, tags: [a, b], path: "/p"}]\n',
+        "services:\n  -\n    name: &n s\n    host: h\n    tags:\n    - a\n    - !!str b\n    path: >-\n      /p\n",
+        '{"services": [{"name": "s", "host": "h", "tags": ["a", "b"], "path": "/p"}]}',
+    ],
+)
+def test_one_configuration_may_be_written_in_many_ways(dbless: Gateway, text: str) -> None:
+    text = (
+        text.replace("{", '{"_format_version": "3.0", ', 1)
+        if text.startswith("{")
+        else f"_format_version: '3.0'\n{text}"
+    )
+    assert admin(dbless, "POST", "/config", {"config": text}).status == 201
+    service = json.loads(admin(dbless, "GET", "/services/s").body)
+    assert (service["host"], service["tags"], service["path"]) == ("h", ["a", "b"], "/p")
+
+
 def test_a_broken_file_ends_the_start(tmp_path: Path) -> None:
     file = tmp_path / "kong.yml"
     file.write_text('_format_version: "3.0"\nservices:\n- name: s\n', encoding="utf-8")

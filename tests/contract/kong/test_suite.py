@@ -160,5 +160,12 @@ def test_every_exception_names_a_request() -> None:
             assert found <= numbers[name]
     assert stories.RESTARTED <= stories.FRESH
     assert stories.DRAINED <= stories.FRESH
-    assert {*stories.GIVEN, *stories.PRIMED, *stories.CONTINUED, *stories.AHEAD, *stories.FRESH} <= set(NAMES)
+    assert {
+        *stories.GIVEN,
+        *stories.PRIMED,
+        *stories.CONTINUED,
+        *stories.AHEAD,
+        *stories.REPLACED,
+        *stories.FRESH,
+    } <= set(NAMES)
     assert Path(DOUBLE / "__main__.py").exists()

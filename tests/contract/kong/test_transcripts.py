@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,11 @@ def test_transcript(name: str, gateways: Gateways) -> None:
         pytest.skip("a gateway that was given to the suite is not restarted")
     gateway = gateways.take("off" if ".dbless." in name else "postgres", fresh=name in stories.FRESH)
     printed = gateway.failures()
-    numbers = dict(gateway.ports)
+    replaced: dict[Any, Any] = {**gateway.ports, **stories.REPLACED.get(name, {})}
     if name in stories.AHEAD:
         recorded_time, seconds = stories.AHEAD[name]
-        numbers[recorded_time] = int(time.time()) + seconds
-    player = Player(gateway.clients(), numbers)
+        replaced[recorded_time] = int(time.time()) + seconds
+    player = Player(gateway.clients(), replaced)
     prepare(name, player, recorded)
     problems = []
     for step in recorded:

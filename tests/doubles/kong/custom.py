@@ -11,10 +11,9 @@ import re
 import ssl
 import time
 from typing import Any, Callable, Optional
-from urllib.parse import urlsplit
 
 from . import netaddr, pem
-from .validators import pcre
+from .validators import pcre, split_url
 
 Problem = Optional[str]
 _PERIODS = ("second", "minute", "hour", "day", "month", "year")
@@ -25,7 +24,7 @@ _PERIODS = ("second", "minute", "hour", "day", "month", "year")
 
 def service_url(value: Any) -> dict:
     """`url` of a service: what it does not name goes back to the default, not to what was stored."""
-    parts = urlsplit(value or "")
+    parts = split_url(value or "")
     try:
         port = parts.port
     except ValueError:
@@ -115,7 +114,7 @@ def oauth2_flows(config: dict) -> Problem:
 
 
 def redirect_uri(value: str) -> Problem:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if not parts.netloc or not parts.scheme:
         return f"cannot parse '{value}'"
     return f"fragment not allowed in '{value}'" if parts.fragment else None

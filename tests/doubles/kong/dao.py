@@ -267,6 +267,8 @@ class Dao:
             if data.get("slots") is None:
                 raise errors.primary_key_violation({"name": data["name"]})
             entity.record._expand(data)
+        if data["id"] is None:
+            raise errors.primary_key_violation({"id": None})
         self.store.write(entity, data, inserting)
         table = self.store.table(entity)
         if expires is not None or replace_ttl:
@@ -322,6 +324,8 @@ class Dao:
             return []
         if not isinstance(names, list):
             return None
+        if not all(isinstance(name, str) for name in names):
+            raise errors.unexpected()
         for position, name in enumerate(names):
             if name in names[:position]:
                 raise errors.schema_violation({"snis": f"{name} is duplicated"})

@@ -19,6 +19,7 @@ from .flatten_errors import flatten
 from .http_server import Request
 from .lua import clone
 from .paging import Result
+from .schema import ShorthandError
 from .store import Store
 
 EMPTY_HASH = "0" * 32
@@ -94,6 +95,9 @@ class Declarative:
             rows, meta = self.format.read(config)
         except Invalid as error:
             return 400, self._refusal(error.errors, config if flattened else None)
+        except ShorthandError:
+            # Kong trips over the table that its shorthand did not give it.
+            raise errors.unexpected() from None
         self.load(rows, meta, new_hash)
         return 201, rows
 

@@ -99,8 +99,12 @@ class Format:
 
     @staticmethod
     def _items(table: dict, name: str) -> list:
+        """The entities below a name; Lua can't tell an empty list from an empty table."""
         items = table.get(name)
-        return items if isinstance(items, list) else []
+        if not isinstance(items, list):
+            return []
+        items[:] = [{} if item == [] else item for item in items]
+        return [item for item in items if isinstance(item, dict)]
 
     def _id_key(self, entity: Entity, item: dict, parent_id: str | None, child_key: str) -> str | None:
         """What the id of an entity without one is made of; None where Kong makes it up."""
@@ -137,7 +141,8 @@ class Format:
     def _generate_ids(self, table: dict, parent: Entity | None = None) -> None:
         for entity, child_key in self._children(parent):
             for item in self._items(table, entity.name):
-                if "id" not in item:
+                if item.get("id") is None:
+                    item.pop("id", None)
                     key = self._id_key(entity, item, table.get("id"), child_key)
                     if key is not None:
                         item["id"] = _id(entity.name, key)
@@ -150,9 +155,7 @@ class Format:
         def visit(table: dict, parent: Entity | None) -> None:
             for entity, child_key in self._children(parent):
                 for item in self._items(table, entity.name):
-                    if not isinstance(item, dict):
-                        continue
-                    if not item.get("id"):
+                    if item.get("id") is None:
                         key = self._id_key(entity, item, table.get("id"), child_key)
                         item["id"] = _id(entity.name, key) if key is not None else str(uuid.uuid4())
                     visit(item, entity)

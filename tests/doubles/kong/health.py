@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Health of targets: what operators set by hand, and what active checks over TCP or HTTP find."""
+"""Health of targets and upstreams as the Admin API shows it, and as operators set it."""
 
 from __future__ import annotations
 
-import http.client
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import arguments, netaddr
 from .http_server import Request
 from .paging import Result, listing, next_link
+from .prober import Prober
 
 if TYPE_CHECKING:
     from .admin import Admin
@@ -23,21 +23,15 @@ if TYPE_CHECKING:
 class Health:
     def __init__(self, node: Node) -> None:
         self.node = node
-        # What was set by hand, by upstream, target and version of the upstream.
-        self.manual: dict[tuple[str, str, float], bool] = {}
+        self.prober = Prober(node.store)
 
     def put(self, admin: Admin, upstream: dict, rest: list[str]) -> Result:
         """PUT .../targets/{target}[/{address}]/(un)healthy"""
         target = admin.targets.find(upstream, rest[0])
         if not self.checked(upstream):
             return 400, {"message": f"no healthchecker found for {upstream['name']}"}
-        self.manual[self._key(upstream, target)] = rest[-1] == "healthy"
+        self.prober.set(upstream, target, rest[-1] == "healthy")
         return 204, None
-
-    @staticmethod
-    def _key(upstream: dict, target: dict) -> tuple[str, str, float]:
-        # A changed upstream starts anew with what its checks find.
-        return upstream["id"], target["target"], upstream["updated_at"]
 
     @staticmethod
     def checked(upstream: dict) -> bool:
@@ -56,12 +50,7 @@ class Health:
             return "DNS_ERROR"
         if not self.checked(upstream):
             return "HEALTHCHECKS_OFF"
-        healthy = self.manual.get(self._key(upstream, target))
-        if healthy is None:
-            active = upstream["healthchecks"]["active"]
-            probed = (active["healthy"]["interval"] or 0) > 0 or (active["unhealthy"]["interval"] or 0) > 0
-            healthy = _probe(target["target"], active) if probed else True
-        return "HEALTHY" if healthy else "UNHEALTHY"
+        return "HEALTHY" if self.prober.get(upstream, target).healthy else "UNHEALTHY"
 
     def details(self, upstream: dict, target: dict) -> tuple[str, dict[str, Any]]:
         """One target as the balancer sees it."""
@@ -126,21 +115,6 @@ class Health:
         return status, {**body, "node_id": self.node.node_id}
 
 
-_PROBES: dict[tuple[str, str], tuple[float, bool]] = {}
-
-
-def _probe(target: str, active: dict) -> bool:
-    """One active check, remembered for its interval."""
-    key = (target, str(active["http_path"]))
-    interval = float(active["healthy"]["interval"] or active["unhealthy"]["interval"] or 1)
-    seen: tuple[float, bool] | None = _PROBES.get(key)
-    if seen is not None and time.monotonic() - seen[0] < interval:
-        return seen[1]
-    result = _ask(target, active)
-    _PROBES[key] = (time.monotonic(), result)
-    return result
-
-
 _RESOLVED: dict[str, tuple[float, bool]] = {}
 
 
@@ -159,18 +133,3 @@ def _resolves(target: str) -> bool:
         found = False
     _RESOLVED[parsed.host] = (time.monotonic(), found)
     return found
-
-
-def _ask(target: str, active: dict) -> bool:
-    connection = http.client.HTTPConnection(target, timeout=float(active["timeout"] or 1))
-    try:
-        connection.connect()
-        if active["type"] == "tcp":
-            return True
-        connection.request("GET", active["http_path"] or "/")
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-    return status not in (active["unhealthy"]["http_statuses"] or [])

@@ -29,8 +29,12 @@ def pattern(lua: str) -> re.Pattern[str]:
     """Translate a Lua pattern (without %b and %f, which no schema uses) into a regular expression."""
     out: list[str] = []
     i, in_set = 0, False
+    # A repetition follows a single character or class; anywhere else its sign stands for itself.
+    repeatable = False
     while i < len(lua):
         char = lua[i]
+        repeats = repeatable and char in "*+-?" and not in_set
+        repeatable = not in_set and not repeats and char not in "^$()"
         if char == "%":
             i += 1
             following = lua[i]
@@ -43,21 +47,21 @@ def pattern(lua: str) -> re.Pattern[str]:
                 out.append(f"[{'^' if following.isupper() else ''}{members}]")
         elif in_set:
             if char == "]":
-                in_set = False
+                in_set, repeatable = False, True
                 out.append("]")
             else:
                 out.append("\\" + char if char in "[\\" or (char == "-" and lua[i + 1] == "]") else char)
         elif char == "[":
-            in_set = True
+            in_set, repeatable = True, False
             out.append("[")
             if lua[i + 1] == "^":
                 out.append("^")
                 i += 1
-        elif char == "-":
-            out.append("*?")
+        elif repeats:
+            out.append("*?" if char == "-" else char)
         elif char == "$" and i == len(lua) - 1:
             out.append(r"\Z")
-        elif char in "^.*+?()":
+        elif char == "." or (char in "()") or (char == "^" and i == 0):
             out.append(char)
         else:
             out.append(re.escape(char))
@@ -144,4 +148,16 @@ def merge_null_aware(first: dict, second: dict) -> dict:
             out[key] = merge_null_aware(out[key], value)
         elif value is not None or key not in out:
             out[key] = value
+    return out
+
+
+def merged_set(values: list) -> list:
+    """A set without what stands in it twice; tables are never equal to one another."""
+    seen: set = set()
+    out = []
+    for value in values:
+        key = None if isinstance(value, (dict, list)) else (type(value), value)
+        if key is None or key not in seen:
+            out.append(value)
+            seen.add(key)
     return out

@@ -55,7 +55,8 @@ def listing(rows: list, offset: str | None, link: str | None) -> Result:
 def tag_page(rows: list[tuple[str, str, str, int]], size: int, after: list | None) -> tuple[list, str | None]:
     """A page of /tags: (entity id, entity name, tag, position of the tag) behind an offset."""
     if after is not None:
-        start = (str(after[0]), int(after[1]) if len(after) > 1 else 1 << 30)
+        position = after[1] if len(after) > 1 and isinstance(after[1], int) else 1 << 30
+        start = (str(after[0]), position)
         rows = [row for row in rows if (row[0], row[3]) > start]
     page = rows[:size]
     offset = encode_offset([page[-1][0], page[-1][3]]) if len(rows) > size else None

@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 
 from . import checks
 from .checks import MISSING
-from .lua import clone, lua_equal, merge_null_aware, text
+from .lua import clone, lua_equal, merge_null_aware, merged_set, text
 from .validators import BY_DESCRIPTION, GENERIC
 
 Setter = Callable[[Any], Optional[dict]]
@@ -98,7 +98,7 @@ class Record:
         if isinstance(key, str):
             return self.subschemas.get(key)
         if isinstance(key, list):
-            return next((self.subschemas[item] for item in key if item in self.subschemas), None)
+            return next((self.subschemas[k] for k in key if isinstance(k, str) and k in self.subschemas), None)
         return None
 
     def each_field(self, values: dict) -> Iterator[tuple[str, dict]]:
@@ -174,8 +174,8 @@ class Record:
                 return []
             if not isinstance(value, list):
                 return value
-            if kind == "set" and value and not isinstance(value[0], dict):
-                value = list(dict.fromkeys(item for item in value if not isinstance(item, (list, dict))))
+            if kind == "set":
+                value = merged_set(value)
             return [self._adjust(field["elements"], item, context) for item in value]
         if kind == "map":
             if value == []:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Callable, Optional
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from . import netaddr, pem
 from .lua import matches, number, quoted_list, text
@@ -47,9 +47,23 @@ def _between(value: Any, limits: list, _field: dict) -> str | None:
     return f"value should be between {int(limits[0])} and {int(limits[1])}"
 
 
+def split_url(value: str) -> SplitResult:
+    """The parts of a URL; none where it is not one."""
+    try:
+        return urlsplit(value)
+    except ValueError:
+        return urlsplit("")
+
+
+def invalid_utf8(value: str) -> str | None:
+    """Bytes that were no UTF-8 are surrogates here."""
+    at = next((i for i, char in enumerate(value, 1) if "\udc80" <= char <= "\udcff"), None)
+    return None if at is None else f"invalid utf-8 character sequence detected at position {at}"
+
+
 def _length(test: Callable[[int, int], bool], message: str) -> Validator:
     def validate(value: Any, wanted: int, _field: dict) -> str | None:
-        length = len(value.encode()) if isinstance(value, str) else len(value)
+        length = len(value.encode(errors="surrogateescape")) if isinstance(value, str) else len(value)
         return None if test(length, wanted) else f"length must be {message}{wanted}"
 
     return validate
@@ -137,14 +151,14 @@ def host_with_port(value: str) -> str | None:
 
 
 def utf8_name(value: str) -> str | None:
-    if _NAME.match(value):
-        return None
+    if invalid_utf8(value) or _NAME.match(value):
+        return invalid_utf8(value)
     return f"invalid value '{value}': the only accepted ascii characters are alphanumerics or ., -, _, and ~"
 
 
 def tag(value: str) -> str | None:
-    if TAG.match(value):
-        return None
+    if invalid_utf8(value) or TAG.match(value):
+        return invalid_utf8(value)
     return f"invalid tag '{value}': expected printable ascii (except `,` and `/`) or valid utf-8 sequences"
 
 
@@ -212,7 +226,7 @@ def header_name(value: str) -> str | None:
 
 
 def url(value: str) -> str | None:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if not parts.netloc:
         return "missing host in url"
     return None if parts.scheme else "missing scheme in url"
@@ -257,14 +271,6 @@ BY_DESCRIPTION: dict[str, Callable[[Any], str | None]] = {
     "A string representing a certificate.": certificate,
     "A string representing a key.": private_key,
 }
-
-
-def is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def unescape(value: str) -> str:

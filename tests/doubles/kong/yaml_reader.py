@@ -4,8 +4,8 @@
 
 """A reader for the YAML that declarative configurations are written in; the double has no library to ask.
 
-Block and flow collections, plain, quoted, literal and folded scalars, comments, anchors and aliases; one document.
-Tags, complex keys and directives are refused.
+Block and flow collections, plain, quoted, literal and folded scalars, comments, anchors and aliases, YAML's own tags of
+scalars; one document. Other tags, complex keys and directives are refused.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class _Reader:
             return value
         if char == "*":
             return self.alias()
-        if char in "!?%@`" and (char != "?" or self.text[self.at + 1 : self.at + 2] in (" ", "\n")):
+        if char == "!":
+            return self.tagged(indent)
+        if char in "?%@`" and (char != "?" or self.text[self.at + 1 : self.at + 2] in (" ", "\n")):
             raise self.fail("found a construct this reader does not know")
         if char in "|>":
             return self.block_scalar(indent)
@@ -120,6 +122,18 @@ class _Reader:
         if name not in self.anchors:
             raise self.fail(f"invalid reference: {name}", start)
         return self.anchors[name]
+
+    def tagged(self, indent: int | None) -> Any:
+        """A scalar with one of YAML's own tags; `indent` is None within a flow collection."""
+        match = re.compile(r"!!(str|int|float|bool|null)[ \t]+").match(self.text, self.at)
+        if not match:
+            raise self.fail("could not determine a constructor for the tag")
+        self.at = match.end()
+        if self.peek() in ("'", '"'):
+            text = self.quoted()
+        else:
+            text = self.flow_plain() if indent is None else self.plain(indent)
+        return text if match.group(1) == "str" else plain(text)
 
     def is_dash(self) -> bool:
         return self.peek() == "-" and self.text[self.at + 1 : self.at + 2] in ("", " ", "\n", "\r", "\t")
@@ -197,6 +211,8 @@ class _Reader:
             return items
         if char == "*":
             return self.alias()
+        if char == "!":
+            return self.tagged(None)
         if char in ("'", '"'):
             return self.quoted()
         return plain(self.flow_plain())
@@ -336,7 +352,11 @@ class _Reader:
         while body and not body[-1].strip():
             body.pop()
         trailing = len(lines) - len(body)
-        text = re.sub(r"(?<![\n])\n(?=[^\s])", " ", "\n".join(body)) if header.group(1) == ">" else "\n".join(body)
+        text = (
+            re.sub(r"(?<=[^\n])\n(\n*)(?=\S)", lambda found: found.group(1) or " ", "\n".join(body))
+            if header.group(1) == ">"
+            else "\n".join(body)
+        )
         if chomp == "-" or not body:
             return text
         return text + "\n" * (trailing + 1 if chomp == "+" else 1)
