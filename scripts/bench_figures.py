@@ -48,12 +48,16 @@ FIGURES = (
     Figure("kubernetes_core_create_seconds", "kubernetes.core.k8s: the same in one call"),
     Figure("kubernetes_core_loop_create_seconds", "kubernetes.core.k8s: the same in a loop"),
     Figure("k8s_apply_create_over_kubernetes_core_ratio", "k8s_apply ÷ kubernetes.core.k8s, new objects, one call"),
-    Figure("k8s_apply_create_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, new objects, a loop", 0.1),
+    Figure(
+        "k8s_apply_create_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, new objects, a loop", 0.1
+    ),
     Figure("k8s_apply_unchanged_seconds", "k8s_apply: the same objects again"),
     Figure("kubernetes_core_unchanged_seconds", "kubernetes.core.k8s: the same objects again, one call"),
     Figure("kubernetes_core_loop_unchanged_seconds", "kubernetes.core.k8s: the same objects again, a loop"),
     Figure("k8s_apply_unchanged_over_kubernetes_core_ratio", "k8s_apply ÷ kubernetes.core.k8s, unchanged, one call"),
-    Figure("k8s_apply_unchanged_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, unchanged, a loop", 0.1),
+    Figure(
+        "k8s_apply_unchanged_over_kubernetes_core_loop_ratio", "k8s_apply ÷ kubernetes.core.k8s, unchanged, a loop", 0.1
+    ),
     Figure("k8s_apply_peak_megabytes", "memory of k8s_apply with 200 objects", 120),
     Figure("kubernetes_core_peak_megabytes", "memory of kubernetes.core.k8s with them, one call"),
 )

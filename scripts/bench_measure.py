@@ -230,7 +230,6 @@ class Measurement:
         self.phases["shell script"] = steps
         self.figures["floor_seconds"] = round(sum(steps.values()), 1)
 
-
     def monitoring(self) -> None:
         """Add-ons come into the cluster that stands, until Prometheus finds all of its targets up."""
         addons = {"platform_addons": ["storage", "monitoring"]}
@@ -268,4 +267,9 @@ PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "floor": Measurement.floor,
     "apply": Measurement.apply,
 }
-NEEDS: dict[str, tuple[str, ...]] = {"rerun": ("install",), "fifty": ("install",), "worker": ("install",), "monitoring": ("install",)}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "rerun": ("install",),
+    "fifty": ("install",),
+    "worker": ("install",),
+    "monitoring": ("install",),
+}

@@ -17,7 +17,7 @@ AREAS = next(play["vars"]["drift_areas"] for play in REPORT if "drift_areas" in 
 # They decide or hand on, and change no host.
 HARMLESS = {"assert", "debug", "fail", "import_role", "import_tasks", "meta", "set_fact"}
 # They read, for the tasks behind them.
-READING = {"__kubernetes_observed", "__kubernetes_credentials"}
+READING = {"__kubernetes_observed", "__kubernetes_credentials", "__monitoring_key"}
 # What is missing is told by host_prepare already, which the report reads.
 TOLD_BEFORE = {"Install missing packages"}
 
@@ -41,7 +41,7 @@ def roles_of(plays: list[dict]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for play in plays:
         for task in tasks_of(play.get("tasks", [])):
-            role = task.get("ansible.builtin.import_role")
+            role = task.get("ansible.builtin.import_role") or task.get("ansible.builtin.include_role")
             if role:
                 found.setdefault(play["hosts"], []).append((role["name"], role.get("tasks_from", "main")))
     return found

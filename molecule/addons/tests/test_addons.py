@@ -9,6 +9,7 @@ import pathlib
 import threading
 
 import pytest
+
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import dashboards
 
 # Of all pods of monitoring and of node exporter on the hosts.
@@ -18,14 +19,16 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def test_the_platform_is_verified(playbook):
-    """A volume keeps what is written to it, all targets are up, Watchdog reaches Alertmanager, every node has metrics."""
+    """A volume keeps what is written, all targets are up, Watchdog reaches Alertmanager, every node has metrics."""
     done = playbook("verify", "--extra-vars", "verify_disruptive=false")
     assert done.returncode == 0
     assert "targets are up; alerts that fire: none" in done.stdout
 
 
 def test_no_volume_is_left_by_the_check(cluster, wait_until):
-    claims = {claim["metadata"]["namespace"] for claim in cluster.get("persistentvolumeclaims --all-namespaces")["items"]}
+    claims = {
+        claim["metadata"]["namespace"] for claim in cluster.get("persistentvolumeclaims --all-namespaces")["items"]
+    }
     assert claims == {"monitoring"}
     # A pod of the provisioner removes the directory after the claim is gone.
     wait_until(lambda: len(cluster.get("persistentvolumes")["items"]) == 2, 60, "the volume of the check is gone")
@@ -34,9 +37,11 @@ def test_no_volume_is_left_by_the_check(cluster, wait_until):
 def test_volume_is_a_directory_of_the_node(cluster, get_host):
     claim = cluster.get("persistentvolumeclaim --namespace monitoring prometheus-platform-db-prometheus-platform-0")
     name = claim["spec"]["volumeName"]
-    assert get_host("worker1").file(
-        f"/var/lib/cloudnative/volumes/{name}_monitoring_{claim['metadata']['name']}/prometheus-db"
-    ).is_directory
+    assert (
+        get_host("worker1")
+        .file(f"/var/lib/cloudnative/volumes/{name}_monitoring_{claim['metadata']['name']}/prometheus-db")
+        .is_directory
+    )
 
 
 def test_pods_of_monitoring_are_restricted(cluster):
@@ -106,7 +111,10 @@ def test_workload_scales_out_under_load_and_back(cluster, wait_until):
         "minReplicas": 1,
         "maxReplicas": 3,
         "metrics": [
-            {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 100}}}
+            {
+                "type": "Resource",
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 100}},
+            }
         ],
         "behavior": {"scaleUp": at_once, "scaleDown": at_once},
     }
@@ -114,7 +122,12 @@ def test_workload_scales_out_under_load_and_back(cluster, wait_until):
     cluster.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "busy"}, "spec": spec})
     cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "busy"}, "spec": service})
     cluster.apply(
-        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "busy"}, "spec": scaler}
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "busy"},
+            "spec": scaler,
+        }
     )
     cluster.run("rollout status deployment/busy --timeout=60s")
     stop = threading.Event()

@@ -191,9 +191,9 @@ class Go:
 
     @contextlib.contextmanager
     def _completed(self, name: str, log: str) -> t.Iterator[str]:
-        """The directory to build in: the entry's own, or a copy with the module completed by its additions.
+        """The directory to build in: the entry's own, or a copy with what its module lacks.
 
-        The module is copied from what go.sum vouches for. Its path is relative, as the linker writes it into the binary.
+        The module is what go.sum vouches for. Its path is relative, as the linker writes it into the binary.
         """
         additions = self.lock.go[name].get("additions")
         if not additions:

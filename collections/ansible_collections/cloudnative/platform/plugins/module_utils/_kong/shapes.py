@@ -44,7 +44,7 @@ def _each(pattern: re.Pattern[str]) -> Plain:
 
 def _between(low: int, high: int) -> Plain:
     # True is an int to Python, but not to Kong.
-    return lambda value: type(value) is int and low <= value <= high
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 _REFERENCE: Plain = lambda value: isinstance(value, dict) and list(value) == ["id"]  # noqa: E731

@@ -39,18 +39,18 @@ class Incomplete(KongError):
 
 def validate(admin: Admin, plan: Plan, catalogue: Catalogue) -> None:
     """Asks Kong about the entities that would be written; raises `Problems` with all it finds."""
-    wished = [change for change in plan.of(CREATE, UPDATE) if change.entity is not None]
+    wished = [change for change in plan.of(CREATE, UPDATE) if change.entity]
     changes = shapes.representatives(wished, lambda change: (change.kind, writes.validated(change)))
 
     def check(change: Change) -> list[str]:
-        assert change.entity is not None
         try:
             admin.request(*writes.validation(change))
         except Refused as e:
             if e.status in _READ_ONLY:
                 raise KongError(f"{admin.name}: {e.message}; nothing was changed") from e
             known = masks.secrets(change.kind, change.body, catalogue)
-            return [f"{change.entity.label}: {masks.scrub(reason, known)}" for reason in writes.reasons(e.body)]
+            label = change.entity.label if change.entity else change.kind
+            return [f"{label}: {masks.scrub(reason, known)}" for reason in writes.reasons(e.body)]
         return []
 
     problems = [problem for found in admin.each(check, changes) for problem in found]

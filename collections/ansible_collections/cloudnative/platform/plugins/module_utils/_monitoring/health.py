@@ -16,7 +16,7 @@ WATCHDOG = "Watchdog"
 
 
 def target_problems(targets: list[Object], expected: t.Mapping[str, int]) -> list[str]:
-    """What is missing or down. *targets* are the ``activeTargets`` of Prometheus, *expected* is the least number by job."""
+    """What is missing or down, of the ``activeTargets`` of Prometheus; *expected* is the least number by job."""
     found = Counter(target["labels"]["job"] for target in targets)
     problems = [
         f"job {job} has {found[job]} targets, {least} are expected"

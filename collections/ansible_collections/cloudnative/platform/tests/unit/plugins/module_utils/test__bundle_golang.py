@@ -44,7 +44,9 @@ def test_module_without_additions_is_built_where_it_is(tmp_path):
 
 
 def test_additions_go_into_a_copy_that_takes_the_place_of_the_module(tmp_path):
-    with go(tmp_path, {"additions": {"ui/index.html.gz": "<p>", "ui/plain": "x"}})._completed("web", "log") as directory:
+    with go(tmp_path, {"additions": {"ui/index.html.gz": "<p>", "ui/plain": "x"}})._completed(
+        "web", "log"
+    ) as directory:
         copy = pathlib.Path(directory)
         assert (copy / "go.mod").read_text() == f"module here\n\nreplace {MODULE} => ./module\n"
         assert (copy / "module/web.go").read_text() == "package web\n"
