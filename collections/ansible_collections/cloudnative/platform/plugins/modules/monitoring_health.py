@@ -13,8 +13,8 @@ author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 description:
   - Asks Prometheus and Alertmanager through the Kubernetes API, and the metrics API, until all of it is good or the
-    time is over. Good is when every expected job has its targets, all targets are up, all rules can be evaluated, the alert
-    C(Watchdog) has reached Alertmanager and every node has metrics.
+    time is over. Good is when every expected job has its targets, all targets are up, all rules can be evaluated, the
+    alert C(Watchdog) has reached Alertmanager and every node has metrics.
   - Does not fail when something is missing, it returns RV(problems), so that the caller decides.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
