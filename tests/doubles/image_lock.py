@@ -44,7 +44,9 @@ def with_doubles(lock: dict) -> dict:
         "disk_mb": 200,
     }
     files = sorted(path for path in DOUBLE.rglob("*") if path.suffix in (".py", ".json"))
-    tree = [{"path": f"{LIBRARY}/kong/{path.relative_to(DOUBLE)}", "content": literal(path.read_text())} for path in files]
+    tree = [
+        {"path": f"{LIBRARY}/kong/{path.relative_to(DOUBLE)}", "content": literal(path.read_text())} for path in files
+    ]
     tree.append({"path": "/usr/local/bin/kong", "content": COMMAND, "mode": "0755"})
     lock["components"].append(
         {

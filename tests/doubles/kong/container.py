@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command `kong` of the double's image: KONG_* variables as settings, `docker-start` and `quit` as Kong has them."""
+"""The command `kong` of the double's image: settings from KONG_* variables; `docker-start` and `quit` as Kong has them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Callable, Mapping, NamedTuple
+from typing import Callable, NamedTuple
 
 from .admin import Admin
 from .declarative import BootError
@@ -73,7 +74,9 @@ def start(environment: Mapping[str, str], counter: Counter) -> list[Server]:
     if environment.get("KONG_DATABASE") != "off":
         raise SystemExit("kong-double: the image runs without a database only: KONG_DATABASE=off")
     declarative = environment.get("KONG_DECLARATIVE_CONFIG")
-    listening = {name: listeners(environment.get(f"KONG_{name}_LISTEN", "off")) for name in ("PROXY", "ADMIN", "STATUS")}
+    listening = {
+        name: listeners(environment.get(f"KONG_{name}_LISTEN", "off")) for name in ("PROXY", "ADMIN", "STATUS")
+    }
     ports = {name: next((one.port for one in listening[name] if not one.tls), 0) for name in listening}
     node = Node(
         Options(

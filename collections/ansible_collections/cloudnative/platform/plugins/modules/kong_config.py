@@ -98,15 +98,15 @@ options:
     type: path
   ready_only:
     description:
-      - Whether pods that are not ready are left out, and that there is none is no error. For the call before the one that
-        installs or repairs the gateway, O(state=present) only.
+      - Whether pods that are not ready are left out, and that there is none is no error. For the call before the one
+        that installs or repairs the gateway, O(state=present) only.
       - Where no pod is ready the document is only kept in O(dest) and O(kubernetes_secret), and no Kong checks it.
     type: bool
     default: false
   kubernetes_secret:
     description:
-      - Secret in the namespace of O(kubernetes) that gets the bytes that nodes without a database hold, so that new pods
-        load them. Written after the nodes took the document, so it never holds what Kong refuses.
+      - Secret in the namespace of O(kubernetes) that gets the bytes that nodes without a database hold, so that new
+        pods load them. Written after the nodes took the document, so it never holds what Kong refuses.
       - Needs the right to read and patch it.
     type: dict
     suboptions:

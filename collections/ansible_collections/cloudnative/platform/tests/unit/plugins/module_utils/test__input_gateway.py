@@ -64,7 +64,10 @@ KONNECT = {"control_plane": "a.eu.cp.konghq.com", "telemetry": "a.eu.tp.konghq.c
         ({"kong_certificates": [{**SHOP, "key": OTHER_KEY}]}, ["kong_certificates[0].key: is not the key of the"]),
         ({"kong_certificates": [{**SHOP, "certificate": "x"}]}, ["kong_certificates[0].certificate: is not a certif"]),
         ({"kong_certificates": [{**SHOP, "key": CERTIFICATE}]}, ["kong_certificates[0].key: is not a private key"]),
-        ({"kong_certificates": [SHOP, SHOP]}, ["kong_certificates[1].names 'shop.example.com': is a host that another"]),
+        (
+            {"kong_certificates": [SHOP, SHOP]},
+            ["kong_certificates[1].names 'shop.example.com': is a host that another"],
+        ),
     ],
 )
 def test_what_the_gateway_is_told_together(values: dict[str, t.Any], said: list[str]) -> None:
