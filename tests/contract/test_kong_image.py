@@ -106,8 +106,8 @@ def test_a_node_that_ends_finishes_what_it_has_begun(library: Path, tmp_path: Pa
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     # As the script in the image does, which names the Python that is in there.
-    code = f"import sys; sys.path.insert(0, {str(library)!r}); from kong.container import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code]
+    code = f"import sys; sys.path.insert(0, {str(library)!r}); from kong.container import main; "
+    command = [sys.executable, "-c", f"{code}sys.exit(main(sys.argv[1:]))"]
     node = subprocess.Popen([*command, "docker-start"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert node.stdout is not None

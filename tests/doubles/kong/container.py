@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command `kong` of the double's image: settings from KONG_* variables; `docker-start` and `quit` as Kong has them."""
+"""The command `kong` of the image: settings from KONG_* variables, `docker-start` and `quit` as Kong has them."""
 
 from __future__ import annotations
 
