@@ -34,6 +34,7 @@ SCENARIOS = (
     "secrets",
     "resume",
     "addons",
+    "kong",
 )
 
 

@@ -68,6 +68,16 @@ def verdict(directory: pathlib.Path) -> list[str]:
     return lines
 
 
+def doubles(components: list[dict]) -> list[str]:
+    """Nobody is to take what a stand-in shows for what the real server does."""
+    found = [component["name"] for component in components if component["name"].endswith("-double")]
+    if not found:
+        return []
+    what = f"{', '.join(found)}: in place of the real server there is a test double, which proves nothing about it"
+    border = "!" * (len(what) + 8)
+    return ["", border, f"!!  {what}  !!", border]
+
+
 def summary(
     root: pathlib.Path,
     inventory: pathlib.Path,
@@ -91,6 +101,7 @@ def summary(
     ]
     missing = [f"  {item['name']}: {item['reason']}" for item in content.get("unobtainable", [])]
     lines = [
+        *doubles(content["components"]),
         "",
         "Hosts",
         *table(hosts),

@@ -112,6 +112,13 @@ def test_summary_says_what_runs_where_and_what_is_missing(bundle, tmp_path):
     assert "helm: get.helm.sh does not answer" in text
 
 
+def test_summary_says_loudly_that_a_double_is_in_use():
+    assert lab_report.doubles([{"name": "kubectl"}]) == []
+    lines = lab_report.doubles([{"name": "kubectl"}, {"name": "kong-double"}])
+    assert "kong-double: in place of the real server there is a test double" in lines[2]
+    assert lines[1] == lines[3] == "!" * len(lines[2])
+
+
 @pytest.mark.parametrize(("ci", "status"), [("true", "failed"), ("", "skipped")])
 def test_what_cannot_run_is_a_failure_in_ci_only(monkeypatch, ci, status):
     def cannot() -> int:

@@ -135,6 +135,14 @@ CASES = {
         ],
         ["RegistryDown", "TargetDown"],
     ),
+    "no pod of the gateway answers": (
+        [
+            alert("KongGone"),
+            alert("TargetDown", instance="10.0.0.4:8100", job="kong"),
+            alert("TargetDown", instance="10.0.0.5:8100", job="kong"),
+        ],
+        ["KongGone"],
+    ),
     "an image that cannot be had": (
         [
             alert("ContainerCannotStart", namespace="shop", pod="a", container="app", reason="ImagePullBackOff"),

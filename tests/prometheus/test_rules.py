@@ -20,7 +20,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring i
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FILES = ROOT / "roles/monitoring/files"
-RULE_FILES = sorted((FILES / "rules").glob("*.yml"))
+RULE_FILES = sorted((ROOT / "roles").glob("*/files/rules/*.yml"))
 TEST_FILES = sorted(HERE.glob("*_test.yml"))
 RUNBOOK = ROOT / "docs/alerts.md"
 SEVERITIES = {"critical", "warning", "info", "none"}

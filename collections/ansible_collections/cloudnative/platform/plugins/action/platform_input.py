@@ -10,6 +10,7 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_conflicts import NAMES as JUDGED_TOGETHER
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_conflicts import at_hosts
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, Rules
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import SETTINGS
@@ -60,7 +61,8 @@ class ActionModule(ActionBase):
         except SpecError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
         variables = task_vars or {}
-        wanted = {*catalog.variables, *SETTINGS}
+        # Some that are judged are no role's own, as platform_addons.
+        wanted = {*catalog.variables, *SETTINGS, *JUDGED_TOGETHER}
         secrets = {name for name, option in catalog.variables.items() if option.holds_secret}
         inventory = read_inventory(variables["groups"], variables["hostvars"], wanted, SETTINGS, secrets)
         rules = Rules(

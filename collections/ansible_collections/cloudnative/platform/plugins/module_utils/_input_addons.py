@@ -11,28 +11,39 @@ from __future__ import annotations
 import difflib
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding
+from ansible_collections.cloudnative.platform.plugins.module_utils import _input_gateway as gateway
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, listed
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.slos import SloError, parse
 
-ADDONS = ("storage", "monitoring")
-NAMES = ("monitoring_slos", "monitoring_storage_class", "platform_addons", "storage_expands", "storage_provider")
+ADDONS = ("storage", "monitoring", "kong")
+NAMES = (
+    *gateway.NAMES,
+    "monitoring_slos",
+    "monitoring_storage_class",
+    "platform_addons",
+    "storage_expands",
+    "storage_provider",
+)
 Values = t.Mapping[str, t.Any]
 
 
 def check_addons(values: Values, _around: object) -> list[Finding]:
     """Judge what the add-ons' variables say together."""
-    return [*_check_names(values), *_check_storage(values), *_check_slos(values)]
+    findings = [*_check_names(values), *_check_storage(values), *_check_slos(values)]
+    if "kong" in (values.get("platform_addons") or []):
+        findings += gateway.check_gateway(values)
+    return findings
 
 
 def _check_names(values: Values) -> list[Finding]:
     chosen = values.get("platform_addons") or []
     if not isinstance(chosen, list):
-        return [Finding("platform_addons", chosen, "is no list", f"use a list of {' and '.join(ADDONS)}")]
+        return [Finding("platform_addons", chosen, "is no list", f"use a list of {listed(ADDONS)}")]
     findings = []
     for name in chosen:
         if name not in ADDONS:
             close = difflib.get_close_matches(str(name), ADDONS, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"use {' or '.join(ADDONS)}"
+            remedy = f"did you mean {close[0]}?" if close else f"use one of {listed(ADDONS)}"
             findings.append(Finding("platform_addons", name, "is no add-on", remedy))
     if "monitoring" in chosen and "storage" not in chosen and values.get("monitoring_storage_class") == "":
         findings.append(

@@ -96,6 +96,30 @@ options:
       - Path of a file, only readable for its owner, that gets the document. The whole export with O(state=exported),
         otherwise the bytes that nodes without a database hold, for C(declarative_config) or a Secret.
     type: path
+  ready_only:
+    description:
+      - Whether pods that are not ready are left out, and that there is none is no error. For the call before the one
+        that installs or repairs the gateway, O(state=present) only.
+      - Where no pod is ready the document is only kept in O(dest) and O(kubernetes_secret), and no Kong checks it.
+    type: bool
+    default: false
+  kubernetes_secret:
+    description:
+      - Secret in the namespace of O(kubernetes) that gets the bytes that nodes without a database hold, so that new
+        pods load them. Written after the nodes took the document, so it never holds what Kong refuses.
+      - Needs the right to read and patch it.
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the Secret.
+        type: str
+        required: true
+      key:
+        description:
+          - Key in the Secret, which is the name of the file in a volume. Its ending tells Kong the format.
+        type: str
+        default: kong.json
   wait_proxy:
     description:
       - Waits, after something was changed, until the proxy answers. Kong's workers take up a change up to five seconds
@@ -278,6 +302,15 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "prune_max": {"type": "int", "default": 20},
     "validate": {"type": "bool", "default": True},
     "dest": {"type": "path"},
+    "ready_only": {"type": "bool", "default": False},
+    "kubernetes_secret": {
+        "type": "dict",
+        "no_log": False,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "key": {"type": "str", "default": "kong.json", "no_log": False},
+        },
+    },
     "wait_proxy": {
         "type": "dict",
         "options": {
@@ -301,6 +334,9 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
         run.store(dbless_mode.rendered(wish, outcome), wish, outcome)
         return
     admins = nodes(params)
+    if not admins:
+        _before_the_first_pod(wish, outcome)
+        return
     with run.closing(admins, outcome):
         found, down = run.reachable(admins, outcome)
         admin, about = found[0]
@@ -318,6 +354,17 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
         proxy.wait(params["wait_proxy"])
 
 
+def _before_the_first_pod(wish: run.Wish, outcome: run.Outcome) -> None:
+    """With `ready_only`, that no pod is there is no error: it is going to start with what is kept for it here."""
+    if wish.state != "present":
+        options = wish.params["kubernetes"]
+        raise KongError(
+            f"state={wish.state}: no pod of {options['selector']} is ready in namespace {options['namespace']}"
+        )
+    outcome.facts.update(mode=DBLESS, nodes=[])
+    dbless_mode.keep(dbless_mode.rendered(wish, outcome), wish, outcome)
+
+
 def warn(module: MaskedModule, outcome: run.Outcome) -> None:
     for warning in dict.fromkeys(outcome.warnings):
         module.warn(warning)
@@ -327,6 +374,7 @@ def main() -> None:
     module = MaskedModule(
         argument_spec=ARGUMENT_SPEC,
         mutually_exclusive=[("admin_urls", "kubernetes")],
+        required_by={"kubernetes_secret": "kubernetes"},
         supports_check_mode=True,
     )
     started = time.monotonic()

@@ -42,6 +42,16 @@ def rendered(wish: Wish, outcome: Outcome) -> str:
     return text
 
 
+def keep(text: str, wish: Wish, outcome: Outcome) -> None:
+    """Puts the text where nodes that start later find it: the file `dest`, the Secret of the cluster."""
+    run.store(text, wish, outcome)
+    if wish.params["kubernetes_secret"]:
+        # Only here: the library that it needs is on the controller, and hosts have no use for it.
+        from ansible_collections.cloudnative.platform.plugins.module_utils._kong import kubernetes_secret
+
+        kubernetes_secret.keep(text, wish, outcome)
+
+
 def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome) -> None:
     if wish.state == "exported":
         observed, catalogue = run.observe(*found[0], schemas, wish, everything=True)
@@ -68,7 +78,7 @@ def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas
     behind = [(admin, about) for admin, about in found if hashes.get(admin.name, wanted) != wanted]
     if behind:
         _bring(behind, down, schemas, wish, outcome, text)
-    run.store(text, wish, outcome)
+    keep(text, wish, outcome)
     if down:
         done = [item["name"] for item in outcome.facts["nodes"] if item["configuration_hash"] == wanted]
         rest = f"{', '.join(done)} {'have' if len(done) > 1 else 'has'} the configuration" if done else "no node has it"

@@ -53,7 +53,14 @@ def nodes(params: t.Mapping[str, t.Any]) -> list[Admin]:
         # Only here: the library that it needs is on the controller, and hosts have no use for it.
         from ansible_collections.cloudnative.platform.plugins.module_utils._kong.through_kubernetes import pods
 
-        return pods(params["kubernetes"], trust, headers, params["timeout"], params["parallel"])
+        return pods(
+            params["kubernetes"],
+            trust,
+            headers,
+            params["timeout"],
+            params["parallel"],
+            ready_only=bool(params.get("ready_only")),
+        )
     urls = list(dict.fromkeys(url.rstrip("/") for url in params["admin_urls"] or [DEFAULT_URL]))
     return [Admin(url, trust, headers, params["timeout"], params["parallel"]) for url in urls]
 

@@ -26,17 +26,22 @@ MOST_CONNECTIONS = 4
 
 
 def pods(
-    options: t.Mapping[str, t.Any], trust: Trust, headers: t.Mapping[str, str], timeout: float, parallel: int
+    options: t.Mapping[str, t.Any],
+    trust: Trust,
+    headers: t.Mapping[str, str],
+    timeout: float,
+    parallel: int,
+    ready_only: bool = False,
 ) -> list[Admin]:
-    """One `Admin` for each pod that runs."""
+    """One `Admin` for each pod that runs; with `ready_only` for each that is ready, if there is any."""
     try:
         cluster = Cluster(timeout=timeout, **{name: options[name] for name in AUTH_ARG_SPEC})
         namespace, selector = options["namespace"], options["selector"]
         answer = cluster.request("GET", f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
     except ClientError as e:
         raise KongError(str(e)) from e
-    names = running(answer.get("items") or [])
-    if not names:
+    names = running(answer.get("items") or [], ready_only)
+    if not names and not ready_only:
         raise KongError(f"no pod of {selector} runs in namespace {namespace}")
     port = options["port"]
     return [
@@ -53,13 +58,20 @@ def pods(
     ]
 
 
-def running(items: t.Iterable[Raw]) -> list[str]:
+def running(items: t.Iterable[Raw], ready_only: bool = False) -> list[str]:
     """Pods to configure: ready or not, for without a configuration they never become ready. Pure."""
     return sorted(
         item["metadata"]["name"]
         for item in items
-        if (item.get("status") or {}).get("phase") == "Running" and not item["metadata"].get("deletionTimestamp")
+        if (item.get("status") or {}).get("phase") == "Running"
+        and not item["metadata"].get("deletionTimestamp")
+        and (not ready_only or _is_ready(item["status"]))
     )
+
+
+def _is_ready(status: Raw) -> bool:
+    conditions = status.get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 class Forwarder:

@@ -56,6 +56,9 @@ registry_port: 5001
 registry_certificate_renew_days: 365
 lab_hosts: [{name: Cp1, gruops: []}]
 verify_checks: [dsn]
+platform_addons: [kong, monitorin]
+kong_edition: enterprise
+kong_licence: hunter2
 """
 NAMED = [
     "kubernetes_api_port 'https': is text, not a whole number; write a whole number, e.g. 8443",
@@ -84,6 +87,9 @@ NAMED = [
     "lab_hosts[0].gruops: is not a known key; did you mean groups?",
     "lab_hosts[0].name 'Cp1': is not a name that Kubernetes accepts",
     "verify_checks[0] 'dsn': is not a valid choice; did you mean dns?",
+    "platform_addons 'monitorin': is no add-on; did you mean monitoring?",
+    "kong_component 'kong': is the image of the open edition, and kong_edition is enterprise",
+    "kong_licence: is no licence of Kong; give the text of license.json",
 ]
 
 

@@ -117,7 +117,7 @@ def fixture_api() -> t.Iterator[ApiServer]:
     thread.join()
 
 
-def nodes(api: ApiServer) -> list[t.Any]:
+def nodes(api: ApiServer, **more: t.Any) -> list[t.Any]:
     options: dict[str, t.Any] = {
         **dict.fromkeys(AUTH_ARG_SPEC),
         "host": f"http://127.0.0.1:{api.server_port}",
@@ -126,7 +126,7 @@ def nodes(api: ApiServer) -> list[t.Any]:
         "port": 8001,
         "scheme": "http",
     }
-    return through_kubernetes.pods(options, Trust(), {}, 5, 10)
+    return through_kubernetes.pods(options, Trust(), {}, 5, 10, **more)
 
 
 def test_pods_that_run_are_nodes_whether_ready_or_not(api: ApiServer) -> None:
@@ -139,6 +139,16 @@ def test_no_pod_runs(api: ApiServer) -> None:
     api.pods = [pod("x", "Pending")]
     with pytest.raises(KongError, match="no pod of app=kong runs in namespace kong"):
         nodes(api)
+
+
+def test_pods_that_are_ready(api: ApiServer) -> None:
+    ready = pod("c")
+    ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    starting = pod("d")
+    starting["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    assert through_kubernetes.running([pod("b"), ready, starting], ready_only=True) == ["c"]
+    # Before the gateway is installed there is none, which is no error then.
+    assert nodes(api, ready_only=True) == []
 
 
 def test_who_may_not_list_pods(api: ApiServer) -> None:

@@ -1,0 +1,157 @@
+"""The gateway of the scenario, what stands behind it, and who asks it all the time."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import pathlib
+import threading
+import time
+import typing as t
+
+INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/kong/inventory/hosts.ini"
+BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json").expanduser()
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+# Every node passes on what comes to the port.
+NODES = ("10.98.96.12", "10.98.96.13")
+HOST = "demo.example.com"
+KEY = "a-key-that-only-alice-has"
+DOCUMENT: dict[str, t.Any] = {
+    "_format_version": "3.0",
+    "upstreams": [
+        {
+            "name": "demo",
+            "targets": [
+                {"target": "demo-v1.default.svc.cluster.local:8080", "weight": 80},
+                {"target": "demo-v2.default.svc.cluster.local:8080", "weight": 20},
+            ],
+        }
+    ],
+    "services": [
+        {
+            "name": "demo",
+            "host": "demo",
+            "port": 8080,
+            "routes": [
+                {"name": "open", "hosts": [HOST], "paths": ["/"]},
+                {
+                    "name": "private",
+                    "hosts": [HOST],
+                    "paths": ["/private"],
+                    "plugins": [{"name": "key-auth"}],
+                },
+                {
+                    "name": "limited",
+                    "hosts": [HOST],
+                    "paths": ["/limited"],
+                    "plugins": [{"name": "rate-limiting", "config": {"minute": 5, "policy": "local"}}],
+                },
+            ],
+        }
+    ],
+    "consumers": [{"username": "alice", "keyauth_credentials": [{"key": KEY}]}],
+}
+
+
+class Cluster:
+    """kubectl on the control plane."""
+
+    def __init__(self, host: t.Any) -> None:
+        self.host = host
+
+    def run(self, command: str) -> str:
+        return self.host.check_output(f"{KUBECTL} {command}")
+
+    def get(self, command: str) -> dict[str, t.Any]:
+        return json.loads(self.run(f"get {command} --output json"))
+
+    def apply(self, manifests: list[dict[str, t.Any]]) -> None:
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        self.host.check_output("sh -c %s", f"echo '{text}' | {KUBECTL} apply -f -")
+
+    def gateway_pods(self) -> dict[str, tuple[str, int]]:
+        """What tells one run of a pod from the next, by name."""
+        pods = self.get("pods --namespace kong --selector app.kubernetes.io/component=gateway")["items"]
+        return {
+            pod["metadata"]["name"]: (pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"])
+            for pod in pods
+        }
+
+    def kept_configuration(self) -> str:
+        return self.get("secret --namespace kong kong-configuration")["data"]["kong.json"]
+
+
+class Answer(t.NamedTuple):
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+def ask(path: str, node: str = NODES[1], **headers: str) -> Answer:
+    connection = http.client.HTTPConnection(node, 30080, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": HOST, **headers})
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, answer.read().decode(), found)
+    finally:
+        connection.close()
+
+
+class Load:
+    """Clients that ask without a pause, by turns at every node, each time over a new connection."""
+
+    def __init__(self, clients: int = 3) -> None:
+        self.asked = 0
+        self.lost: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(NODES[number % 2],)) for number in range(clients)]
+
+    def _run(self, node: str) -> None:
+        while not self._stop.wait(0.02):
+            self.asked += 1
+            try:
+                answer = ask("/hostname", node)
+                if answer.status != 200:
+                    self.lost.append(f"{answer.status} {answer.body[:100]}")
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(repr(error))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        print(f"{self.asked} requests, {len(self.lost)} lost: {self.lost[:5]}")
+
+
+def version(name: str, image: str) -> list[dict[str, t.Any]]:
+    labels = {"app": name}
+    container = {
+        "name": "demo",
+        "image": image,
+        "args": ["netexec", "--http-port=8080"],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 2},
+    }
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}
+    spec["template"]["spec"] = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"selector": labels, "ports": [{"port": 8080}]},
+        },
+    ]
+
+
+def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
+        time.sleep(0.5)

@@ -1,0 +1,70 @@
+"""What happens when pods are replaced, when certificates come, and when the gateway is taken away."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import ipaddress
+import socket
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from gateway import HOST, KEY, NODES, Load, ask, wait_for
+
+pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("demo")]
+
+
+def test_pods_that_are_replaced_lose_no_request_and_load_the_same_configuration(cluster, configure, document):
+    before = cluster.gateway_pods()
+    with Load() as load:
+        cluster.run("rollout restart --namespace kong deployment/kong")
+        cluster.run("rollout status --namespace kong deployment/kong --timeout=120s")
+        wait_for(lambda: len(cluster.gateway_pods()) == 2, 60, "the old pods are gone")
+    assert load.asked > 100
+    assert load.lost == []
+    assert not set(cluster.gateway_pods()) & set(before)
+    assert ask("/private/hostname", apikey=KEY).status == 200
+    done = configure(document())
+    assert "changed=0" in done.stdout
+
+
+def test_certificate_of_a_host(configure, document):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address(NODES[1]))])
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + datetime.timedelta(days=2))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    given = {"names": [HOST], "certificate": certificate, "key": key.private_bytes(*form).decode()}
+    done = configure(document(), kong_certificates=[given])
+    assert done.returncode == 0
+    assert "PRIVATE KEY" not in done.stdout
+    context = ssl.create_default_context(cadata=certificate)
+    with (
+        socket.create_connection((NODES[1], 30443), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as encrypted,
+    ):
+        connection = http.client.HTTPConnection(HOST)
+        connection.sock = encrypted
+        connection.request("GET", "/hostname")
+        assert connection.getresponse().status == 200
+
+
+def test_the_platform_is_verified_and_then_taken_away(playbook, cluster, configure, document):
+    """Last of all: it takes the gateway away."""
+    assert configure(document()).returncode == 0
+    done = configure(document(), "verify", verify_disruptive=False)
+    assert done.returncode == 0
+    assert "2 pods of Kong 3.9.3 (community) have one configuration of" in done.stdout
+    done = configure(document(), kong_state="absent")
+    assert done.returncode == 0
+    assert cluster.run("get namespaces --output name --ignore-not-found kong").strip() == ""
