@@ -22,3 +22,13 @@ def listed(names: t.Sequence[str], limit: int = 10) -> str:
     """Names in a sentence; of many only the first."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def too_many(labels: t.Sequence[str], limit: int, what: str = "entities") -> str | None:
+    """Why this is more than one run may delete; a limit below zero is none."""
+    if limit < 0 or len(labels) <= limit:
+        return None
+    return (
+        f"{len(labels)} {what} would be deleted, more than prune_max={limit} allows: {listed(labels, 5)}; "
+        "when that is meant, raise prune_max, or set it to -1"
+    )
