@@ -143,7 +143,7 @@ def _cycles(callers: dict[str, list[str]], allowed: t.Any) -> list[str]:
     accepted = [{str(name) for name in item} for item in allowed]
     rings = rings_of({callee: [one for one in froms if one != callee] for callee, froms in callers.items()})
     return [
-        f"{' -> '.join([*ring, ring[0]])} call each other in a ring; when that is meant, add "
+        f"{listed(ring, 100)} call each other in a ring; when that is meant, add "
         f"[{listed(sorted(ring), 100)}] to allow_cycles"
         for ring in rings
         if not any(set(ring) <= item for item in accepted)
