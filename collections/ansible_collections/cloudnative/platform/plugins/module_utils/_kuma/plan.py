@@ -240,9 +240,12 @@ def difference(change: Change) -> dict[str, str]:
 
 
 def _shown(kind: str, body: Raw, other: Raw | None) -> Raw:
-    named = (other or {}).get("labels") or {}
+    """What of one side is worth a look: of the labels that are computed or kept only those that change."""
+    theirs = (other or {}).get("labels") or {}
     labels = {
-        name: value for name, value in (body.get("labels") or {}).items() if name in named or not is_computed(name)
+        name: value
+        for name, value in (body.get("labels") or {}).items()
+        if not is_computed(name) or theirs.get(name, value) != value
     }
     return {"labels": labels, "content": canonical.content(kind, body, other)}
 
