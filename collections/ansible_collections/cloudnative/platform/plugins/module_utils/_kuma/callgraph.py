@@ -52,7 +52,7 @@ def read(content: t.Any, mesh: str, origin: str = "call_graph") -> Graph:
     own = content.get("mesh") or mesh
     domain = content.get("trust_domain") or f"{own}.{content.get('zone') or 'default'}.mesh.local"
     services: dict[str, Service] = {}
-    given = content.get("services") or {}
+    given = {} if content.get("services") is None else content["services"]
     if not isinstance(given, dict):
         problems.append("services: expected a mapping of names")
         given = {}
@@ -62,7 +62,7 @@ def read(content: t.Any, mesh: str, origin: str = "call_graph") -> Graph:
             problems += [f"services.{name}{problem}" for problem in found]
         else:
             services[str(name)] = found
-    calls = content.get("calls") or {}
+    calls = {} if content.get("calls") is None else content["calls"]
     if not isinstance(calls, dict):
         problems.append("calls: expected a mapping of each caller to a list of whom it calls")
         calls = {}

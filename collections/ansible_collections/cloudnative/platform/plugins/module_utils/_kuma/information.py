@@ -129,8 +129,10 @@ def zone(overview: Raw, about: reading.About) -> Raw:
     streams = (overview.get("zoneInsight") or {}).get("kdsStreams") or {}
     name = str(overview.get("name") or "")
     enabled = (overview.get("zone") or {}).get("enabled", True)
-    # Of itself a control plane has no insight; it answers, so it is there.
-    online = name == about.zone or is_online(subscriptions) or any(one.get("connectTime") for one in streams.values())
+    # Streams stay when a zone goes, and are all there is of one that has just come. Of itself a control plane has no
+    # insight; it answers, so it is there.
+    came = is_online(subscriptions) if subscriptions else any(one.get("connectTime") for one in streams.values())
+    online = name == about.zone or came
     last = subscriptions[-1] if subscriptions else {}
     return {
         "name": name,

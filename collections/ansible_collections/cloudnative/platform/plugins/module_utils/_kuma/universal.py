@@ -77,29 +77,21 @@ def _present(control: ControlPlane, wish: Wish) -> Plan:
 
 
 def _absent(control: ControlPlane, wish: Wish) -> Plan:
+    made = Plan()
     if wish.wanted:
         kinds = wish.kinds() | ({"Dataplane"} if "Mesh" in wish.kinds() else set())
         meshes = wish.meshes() if "Mesh" not in wish.kinds() else set()
         observed = reading.resources(control, kinds, meshes)
         made = plan.absent(wish.wanted, observed.resources, wish.owner)
         advice.of_deleted(made, observed.resources)
-    else:
-        assert wish.owner is not None
+        if made.changes:
+            _writable(control)
+    elif wish.owner:
         observed = reading.owned(control, wish.owner, KINDS)
-        made = Plan()
-        about = _writable(control) if observed.resources else None
-        plan.prune(
-            made,
-            [],
-            observed.resources.values(),
-            wish.owner,
-            wish.prune_max,
-            about.foreign if about else lambda _b: False,
-        )
-        if observed.forbidden:
-            made.problems.append("; ".join(observed.forbidden.values()))
-    if made.changes:
-        _writable(control)
+        made.problems += observed.forbidden.values()
+        if observed.resources:
+            owned = observed.resources.values()
+            plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign)
     return made
 
 
