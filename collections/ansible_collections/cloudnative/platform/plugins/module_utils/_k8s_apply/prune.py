@@ -118,9 +118,10 @@ class Estate:
 
     # -- what is to go ------------------------------------------------------------------------------------------
 
-    def plan_prune(self, limit: str) -> None:
-        """Before anything is sent: which objects are not defined any more. Refuses too many."""
-        self._going = owner.doomed(self.owned, self._keys)
+    def plan_prune(self, limit: str, spare: t.Callable[[diff.Object], bool] | None = None) -> None:
+        """Before anything is sent: which objects are not defined any more, but for those to spare. Refuses too many."""
+        going = owner.doomed(self.owned, self._keys)
+        self._going = [body for body in going if spare is None or not spare(body)]
         owner.guard(self.name, self._going, len(self.owned), limit)
 
     def plan_removal(self) -> None:

@@ -12,8 +12,10 @@ column of this table does.
 
 from __future__ import annotations
 
-import difflib
 import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed as listed
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion as suggestion
 
 Raw = dict[str, t.Any]
 
@@ -210,18 +212,6 @@ def singular(kind: str) -> str:
 
 def by_level(reverse: bool = False) -> list[Kind]:
     return sorted(KINDS.values(), key=lambda kind: kind.level, reverse=reverse)
-
-
-def suggestion(name: str, known: t.Iterable[str]) -> str:
-    """' (did you mean x?)' when one of the known names is near, else nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f", did you mean {near[0]}?" if near else ""
-
-
-def listed(names: t.Sequence[str], limit: int = 10) -> str:
-    """Names in a sentence; of many only the first."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def name_of(kind: str, fields: t.Mapping[str, t.Any], names: t.Callable[[str, t.Any], str] | None = None) -> str:

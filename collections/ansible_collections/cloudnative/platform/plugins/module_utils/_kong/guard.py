@@ -8,25 +8,14 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.document import Document
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import CREDENTIALS, KINDS, listed
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import CREDENTIALS, KINDS
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan import CREATE, Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.rewrites import is_password_hash
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many as too_many
 
 #: Credentials whose missing field each node without a database would make up for itself.
 _MADE_UP = {kind: KINDS[kind].generated for kind in CREDENTIALS if KINDS[kind].generated}
-
-
-def too_many(labels: t.Sequence[str], limit: int) -> str | None:
-    """Why this is more than one run may delete; a limit below zero is none."""
-    if limit < 0 or len(labels) <= limit:
-        return None
-    return (
-        f"{len(labels)} entities would be deleted, more than prune_max={limit} allows: {listed(labels, 5)}; "
-        "when that is meant, raise prune_max, or set it to -1"
-    )
 
 
 def hashes(plan: Plan, transform: bool) -> list[str]:

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong import admin as transport
+from ansible_collections.cloudnative.platform.plugins.module_utils import _http_api as transport
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import information, proxy, reading, sync
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Refused, Trust, Unreachable
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Problems

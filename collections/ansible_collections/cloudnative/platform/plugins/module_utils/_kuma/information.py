@@ -1,0 +1,194 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What a person or a check wants to know about a mesh, out of a control plane's overviews."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import quote
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
+
+#: Data planes and zones have to be within this many minor versions of their control plane.
+SKEW = 2
+
+
+def gather(control: ControlPlane, with_policies: bool) -> Raw:
+    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for."""
+    index = control.get("/")
+    if index.get("product") != "Kuma":
+        raise KumaError(f"{control.name} does not answer as a Kuma control plane does, check api_url")
+    about = reading.about(control)
+    paths = ("/zones/_overview", "/mesh-insights", "/dataplanes/_overview", "/meshidentities", "/meshes")
+    zones, insights, proxies, identities, meshes = control.each(control.pages, paths)
+    found = summary(str(index.get("version") or ""), about, zones, insights, proxies, identities, meshes)
+    found["cluster_id"] = str(index.get("clusterId") or "")
+    found["instance_id"] = str(index.get("instanceId") or "")
+    if with_policies:
+        for one, policies in zip(found["dataplanes"], control.each(_policies(control), found["dataplanes"])):
+            one["policies"] = policies
+    return found
+
+
+def _policies(control: ControlPlane) -> t.Callable[[Raw], list[str] | None]:
+    def read(dataplane: Raw) -> list[str] | None:
+        path = f"/meshes/{quote(dataplane['mesh'])}/dataplanes/{quote(dataplane['name'])}/_policies"
+        try:
+            found = control.get(path).get("policies") or []
+        except Refused as e:
+            # Without meshServices there are no such answers; a dataplane may be gone by now.
+            if e.status in (400, 404):
+                return None
+            raise
+        return sorted(str(policy.get("kind")) for policy in found)
+
+    return read
+
+
+def summary(
+    version: str,
+    about: reading.About,
+    zones: t.Sequence[Raw],
+    insights: t.Sequence[Raw],
+    proxies: t.Sequence[Raw],
+    identities: t.Sequence[Raw],
+    meshes: t.Sequence[Raw],
+) -> Raw:
+    """Pure: the answers in one form, and what is wrong in sentences."""
+    dataplanes = [dataplane(item, version) for item in proxies]
+    found_zones = [zone(item, about) for item in zones]
+    found_identities = [identity(item) for item in identities]
+    expiries = sorted(one["certificate_expiry"] for one in dataplanes if one["certificate_expiry"])
+    identified = {one["mesh"] for one in found_identities}
+    legacy = {str(item.get("name")) for item in meshes if (item.get("mtls") or {}).get("enabledBackend")}
+    by_name = {str(item.get("name")): item for item in insights}
+    result: Raw = {
+        "version": version,
+        "supported": reading.numbers(version)[:2] == reading.SUPPORTED,
+        "mode": about.mode,
+        "environment": about.environment,
+        "zone": about.zone,
+        "federated": about.federated,
+        "read_only": about.read_only,
+        "store": about.store,
+        "zones": found_zones,
+        "meshes": [_mesh(item, by_name.get(str(item.get("name"))) or {}) for item in meshes],
+        "dataplanes": dataplanes,
+        "offline": [f"{one['mesh']}/{one['name']}" for one in dataplanes if not one["online"]],
+        "without_certificate": [
+            f"{one['mesh']}/{one['name']}"
+            for one in dataplanes
+            if one["online"] and not one["certificate_expiry"] and one["mesh"] in identified | legacy
+        ],
+        "identities": found_identities,
+        "certificate_expiry": expiries[0] if expiries else None,
+    }
+    result["problems"] = list(_problems(result))
+    return result
+
+
+def dataplane(overview: Raw, version: str) -> Raw:
+    insight = overview.get("dataplaneInsight") or {}
+    subscriptions = insight.get("subscriptions") or []
+    last = subscriptions[-1] if subscriptions else {}
+    versions = last.get("version") or {}
+    own = str((versions.get("kumaDp") or {}).get("version") or "")
+    labels = overview.get("labels") or {}
+    return {
+        "mesh": str(overview.get("mesh") or ""),
+        "name": str(overview.get("name") or ""),
+        "zone": str(labels.get("kuma.io/zone") or ""),
+        "workload": str(labels.get("kuma.io/workload") or ""),
+        "online": is_online(subscriptions),
+        "version": own,
+        "envoy": str((versions.get("envoy") or {}).get("version") or ""),
+        "compatible": not own or is_near(version, own),
+        "certificate_expiry": (insight.get("mTLS") or {}).get("certificateExpirationTime"),
+        "identity": (insight.get("mTLS") or {}).get("issuedBackend"),
+    }
+
+
+def is_online(subscriptions: t.Sequence[Raw]) -> bool:
+    return any(one.get("connectTime") and not one.get("disconnectTime") for one in subscriptions)
+
+
+def is_near(version: str, other: str) -> bool:
+    """Whether two versions may work together; what can't be read is left to the control plane."""
+    ours, theirs = reading.numbers(version), reading.numbers(other)
+    return not ours or not theirs or (ours[0] == theirs[0] and abs(ours[1] - theirs[1]) <= SKEW)
+
+
+def zone(overview: Raw, about: reading.About) -> Raw:
+    subscriptions = (overview.get("zoneInsight") or {}).get("subscriptions") or []
+    streams = (overview.get("zoneInsight") or {}).get("kdsStreams") or {}
+    name = str(overview.get("name") or "")
+    enabled = (overview.get("zone") or {}).get("enabled", True)
+    # Streams stay when a zone goes, and are all there is of one that has just come. Of itself a control plane has no
+    # insight; it answers, so it is there.
+    came = is_online(subscriptions) if subscriptions else any(one.get("connectTime") for one in streams.values())
+    online = name == about.zone or came
+    last = subscriptions[-1] if subscriptions else {}
+    return {
+        "name": name,
+        "enabled": bool(enabled),
+        "online": online,
+        "version": str(((last.get("version") or {}).get("kumaCp") or {}).get("version") or ""),
+    }
+
+
+def identity(item: Raw) -> Raw:
+    conditions = (item.get("status") or {}).get("conditions") or []
+    wrong = [
+        f"{one.get('type')}: {one.get('message') or one.get('reason')}"
+        for one in conditions
+        if one.get("status") != "True"
+    ]
+    ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+    return {
+        "mesh": str(item.get("mesh") or ""),
+        "name": str(item.get("name") or ""),
+        "ready": ready,
+        "conditions": wrong,
+    }
+
+
+def _mesh(mesh: Raw, insight: Raw) -> Raw:
+    counts = insight.get("dataplanes") or {}
+    return {
+        "name": str(mesh.get("name") or ""),
+        "mesh_services": str((mesh.get("meshServices") or {}).get("mode") or "Disabled"),
+        "dataplanes": {
+            "total": int(counts.get("total") or 0),
+            "online": int(counts.get("online") or 0),
+            "offline": int(counts.get("offline") or 0),
+        },
+        "policies": {kind: int(count.get("total") or 0) for kind, count in (insight.get("policies") or {}).items()},
+    }
+
+
+def _problems(found: Raw) -> t.Iterator[str]:
+    if not found["supported"]:
+        yield f"Kuma {found['version']} is not a version that this collection knows"
+    for one in found["zones"]:
+        if one["enabled"] and not one["online"]:
+            yield f"zone {one['name']} is offline"
+        if one["version"] and not is_near(found["version"], one["version"]):
+            yield f"zone {one['name']} runs {one['version']}, more than {SKEW} minor versions from {found['version']}"
+    for one in found["dataplanes"]:
+        name = f"dataplane {one['mesh']}/{one['name']}"
+        if not one["online"]:
+            yield f"{name} is offline"
+        if not one["compatible"]:
+            yield f"{name} runs {one['version']}, more than {SKEW} minor versions from {found['version']}"
+    for name in found["without_certificate"]:
+        yield f"dataplane {name} has no certificate"
+    for one in found["identities"]:
+        if not one["ready"]:
+            reasons = "; ".join(one["conditions"]) or "the control plane says no reason"
+            yield f"MeshIdentity {one['mesh']}/{one['name']} is not ready: {reasons}"

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One call of `kuma_resources`, from its options to its result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import owner as owners
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
+    DefinitionError,
+    read_files,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import (
+    callgraph,
+    canonical,
+    documents,
+    removed,
+    universal,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Problems, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.outcome import Outcome
+
+#: Shorter ones would mask harmless words in every output.
+_SHORTEST = 4
+
+
+class Call:
+    """Everything that can be said before a control plane is asked."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], check_mode: bool) -> None:
+        self.params = params
+        owner = _owner(params["owner"])
+        sources = documents.sources(params["resources"], params["src"])
+        graph = self._graph()
+        self.network_policies: list[Raw] = []
+        if graph is not None:
+            sources += [("call_graph", one) for one in callgraph.permissions(graph)]
+        if params["network_policies"]:
+            if graph is None or params["mode"] != "kubernetes":
+                raise KumaError("network_policies needs call_graph and mode=kubernetes")
+            self.network_policies = callgraph.network_policies(graph)
+        wanted = documents.read(sources, params["mesh"], owner)
+        gone = [] if params["allow_removed"] or params["state"] == "absent" else removed.findings(wanted)
+        if gone:
+            raise Problems([*gone, "to write it nevertheless, set allow_removed"])
+        self.wish = universal.Wish(wanted, params["state"], owner, params["prune"], params["prune_max"], check_mode)
+        self._check()
+
+    def _check(self) -> None:
+        if self.wish.wanted:
+            return
+        if self.wish.state == "present" and self.wish.prune:
+            raise KumaError(
+                f"there are no documents, so everything of owner {self.wish.owner} would be pruned; when that is "
+                "meant, use state=absent without documents"
+            )
+        if self.wish.state == "present" or not self.wish.owner:
+            raise KumaError("there is nothing to do: give resources, src or call_graph, or state=absent with owner")
+
+    def _graph(self) -> callgraph.Graph | None:
+        given = self.params["call_graph"]
+        if not given:
+            return None
+        if not isinstance(given, str):
+            return callgraph.read(given, self.params["mesh"])
+        if "\n" in given or given.lstrip().startswith("{"):
+            texts = [("call_graph", given)]
+        else:
+            try:
+                texts = read_files([given])
+            except DefinitionError as e:
+                raise KumaError(f"call_graph: {e}") from e
+        if len(texts) != 1:
+            raise KumaError(f"call_graph: {given} is a directory; the graph is one file")
+        origin, text = texts[0]
+        parsed = documents.parse(text, origin)
+        if len(parsed) != 1:
+            raise KumaError(f"{origin}: a call graph is one document, not {len(parsed)}")
+        return callgraph.read(parsed[0], self.params["mesh"], origin)
+
+    def secrets(self) -> set[str]:
+        return {
+            text for one in self.wish.wanted for text in canonical.secrets(one.kind, one.body) if len(text) >= _SHORTEST
+        }
+
+    def carry_out(self, outcome: Outcome) -> None:
+        if self.params["mode"] == "kubernetes":
+            # Only here: the library that it needs is on the controller, and hosts have no use for it.
+            from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import kubernetes
+
+            kubernetes.carry_out(self.params["kubernetes"], self.wish, self.network_policies, outcome)
+            return
+        control = control_plane(self.params)
+        try:
+            universal.carry_out(control, self.wish, outcome)
+        finally:
+            outcome.facts["requests"] = control.requests
+            control.close()
+
+
+def _owner(name: str | None) -> str | None:
+    if not name:
+        return None
+    try:
+        return owners.check_name(name)
+    except DefinitionError as e:
+        raise KumaError(str(e)) from e

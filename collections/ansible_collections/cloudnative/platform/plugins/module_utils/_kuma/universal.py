@@ -1,0 +1,134 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One call of `kuma_resources` over the API of a Universal control plane: read, plan, write. Check mode only reads."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan, reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, path_of
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Wanted
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, KumaError, Problems
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.outcome import Outcome
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DELETE, Change, Plan
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
+
+
+class Wish(t.NamedTuple):
+    """The options of a call that say what the control plane should hold."""
+
+    wanted: list[Wanted]
+    state: str
+    owner: str | None
+    prune: bool
+    prune_max: int
+    check_mode: bool
+
+    def kinds(self) -> set[str]:
+        return {one.kind for one in self.wanted}
+
+    def meshes(self) -> set[str]:
+        return {one.mesh for one in self.wanted if one.mesh}
+
+
+def carry_out(control: ControlPlane, wish: Wish, outcome: Outcome) -> None:
+    outcome.facts["version"] = reading.version(control)
+    made = _present(control, wish) if wish.state == "present" else _absent(control, wish)
+    outcome.warnings += made.warnings
+    if made.problems:
+        raise Problems(made.problems)
+    if not wish.check_mode:
+        _write(control, made, outcome)
+        return
+    for group in (*made.writes(), *made.deletes()):
+        for change in group:
+            outcome.tell(change)
+
+
+def _present(control: ControlPlane, wish: Wish) -> Plan:
+    kinds = wish.kinds() | advice.needed(wish.kinds())
+    if len(wish.meshes()) > 1:
+        kinds.add("Mesh")
+    observed = reading.resources(control, kinds, wish.meshes())
+    missing = set(observed.missing)
+    if len(wish.meshes()) > 1:
+        missing |= {name for name in wish.meshes() if ("Mesh", "", name) not in observed.resources}
+    owned = reading.owned(control, wish.owner, KINDS) if wish.prune and wish.owner else None
+
+    def make(about: reading.About | None) -> Plan:
+        made = plan.present(wish.wanted, observed.resources, wish.owner, about.origin if about else "")
+        advice.of_missing(made, wish.wanted, missing, observed.resources)
+        advice.of_wanted(made, wish.wanted, observed.resources, universal=True)
+        if owned is not None and wish.owner:
+            foreign = about.foreign if about else lambda _body: False
+            plan.prune(made, wish.wanted, owned.resources.values(), wish.owner, wish.prune_max, foreign)
+            for kind, reason in owned.forbidden.items():
+                made.warnings.append(f"{kind}: not searched for resources of owner {wish.owner}: {reason}")
+        return made
+
+    # How a control plane is set up only matters when something is to be written.
+    made = make(None)
+    return make(_writable(control)) if made.changes else made
+
+
+def _absent(control: ControlPlane, wish: Wish) -> Plan:
+    made = Plan()
+    if wish.wanted:
+        kinds = wish.kinds() | ({"Dataplane"} if "Mesh" in wish.kinds() else set())
+        meshes = wish.meshes() if "Mesh" not in wish.kinds() else set()
+        observed = reading.resources(control, kinds, meshes)
+        made = plan.absent(wish.wanted, observed.resources, wish.owner)
+        advice.of_deleted(made, observed.resources)
+        if made.changes:
+            _writable(control)
+    elif wish.owner:
+        observed = reading.owned(control, wish.owner, KINDS)
+        made.problems += observed.forbidden.values()
+        if observed.resources:
+            owned = observed.resources.values()
+            plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign)
+    return made
+
+
+def _writable(control: ControlPlane) -> reading.About:
+    about = reading.about(control)
+    if about.environment == "kubernetes":
+        raise KumaError(
+            f"the control plane at {control.name} runs on Kubernetes, where its API only reads: use mode=kubernetes"
+        )
+    if about.read_only:
+        raise KumaError(
+            f"the control plane at {control.name} was started with KUMA_API_SERVER_READ_ONLY: it only reads"
+        )
+    return about
+
+
+def _write(control: ControlPlane, made: Plan, outcome: Outcome) -> None:
+    """Stage after stage; within one, many at a time. The first stage in which something fails is the last."""
+
+    def one(change: Change) -> tuple[Change, list[str], KumaError | None]:
+        path = path_of(*change.key)
+        try:
+            if change.action == DELETE:
+                control.delete(path)
+                return change, [], None
+            return change, control.put(path, change.body or {}), None
+        except KumaError as e:
+            return change, [], e
+
+    for group in (*made.writes(), *made.deletes()):
+        failed: list[str] = []
+        for change, warnings, error in control.each(one, group):
+            if error is not None:
+                failed.append(f"{change.label} ({change.where}): {error}")
+                continue
+            outcome.tell(change)
+            outcome.warnings += [f"{change.label}: {warning}" for warning in warnings]
+        if failed:
+            left = len(made.changes) - len(outcome.actions)
+            raise KumaError(f"{listed(failed, 5)}; {len(outcome.actions)} changes were made, {left} were not")

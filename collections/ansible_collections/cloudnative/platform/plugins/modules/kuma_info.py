@@ -1,0 +1,166 @@
+#!/usr/bin/python
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kuma_info
+short_description: What a Kuma control plane says of its mesh
+version_added: 0.1.0
+description:
+  - Tells version and mode of a control plane, its zones, its meshes, which dataplanes are there and which are not, when
+    their certificates end, whether identities are ready, and what is wrong, in a handful of requests.
+extends_documentation_fragment:
+  - cloudnative.platform._attributes
+  - cloudnative.platform._kuma_api
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  policies:
+    description:
+      - Whether each dataplane's own policies are asked for, with one request each.
+    type: bool
+    default: false
+seealso:
+  - module: cloudnative.platform.kuma_resources
+author:
+  - cloudnative.platform maintainers (@cloudnative-platform)
+"""
+
+EXAMPLES = r"""
+- name: Look at the mesh
+  cloudnative.platform.kuma_info:
+    api_url: https://mesh.internal:5682
+    ca_cert: /etc/ssl/internal-ca.pem
+  register: mesh
+
+- name: Insist that every workload has an identity before mTLS becomes strict
+  ansible.builtin.assert:
+    that:
+      - mesh.identities | selectattr('ready') | length > 0
+      - mesh.without_certificate | length == 0
+"""
+
+RETURN = r"""
+version:
+  description: Version of the control plane.
+  returned: success
+  type: str
+  sample: 2.14.3
+supported:
+  description: Whether this collection knows that version.
+  returned: success
+  type: bool
+mode:
+  description: V(zone) or V(global).
+  returned: success
+  type: str
+environment:
+  description: V(universal) or V(kubernetes).
+  returned: success
+  type: str
+zone:
+  description: Zone of the control plane; empty for a global one.
+  returned: success
+  type: str
+federated:
+  description: Whether it belongs to a global control plane.
+  returned: success
+  type: bool
+read_only:
+  description: Whether its API was started to read only.
+  returned: success
+  type: bool
+store:
+  description: Where it keeps its resources, V(memory), V(postgres) or V(kubernetes).
+  returned: success
+  type: str
+cluster_id:
+  description: Id of the control planes that work together; empty in the first seconds.
+  returned: success
+  type: str
+instance_id:
+  description: Id of the one that answered.
+  returned: success
+  type: str
+zones:
+  description: Zones, with C(name), C(enabled), C(online) and C(version).
+  returned: success
+  type: list
+  elements: dict
+meshes:
+  description: Meshes, with C(name), C(mesh_services), counts of C(dataplanes) and of C(policies) by kind.
+  returned: success
+  type: list
+  elements: dict
+dataplanes:
+  description:
+    - Dataplanes, with C(mesh), C(name), C(zone), C(workload), C(online), C(version), C(envoy), C(compatible),
+      C(certificate_expiry), C(identity), and with O(policies) C(policies).
+  returned: success
+  type: list
+  elements: dict
+offline:
+  description: Dataplanes that are not connected, as mesh/name.
+  returned: success
+  type: list
+  elements: str
+without_certificate:
+  description: Dataplanes that are connected and have no certificate, in meshes that have an identity.
+  returned: success
+  type: list
+  elements: str
+identities:
+  description: MeshIdentities, with C(mesh), C(name), C(ready) and the C(conditions) that do not hold.
+  returned: success
+  type: list
+  elements: dict
+certificate_expiry:
+  description: When the first certificate of a dataplane ends.
+  returned: success
+  type: str
+problems:
+  description: What is wrong, in sentences.
+  returned: success
+  type: list
+  elements: str
+requests:
+  description: Number of requests that were sent.
+  returned: always
+  type: int
+"""
+
+import typing as t
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
+
+ARGUMENT_SPEC: dict[str, t.Any] = {**CONNECTION_SPEC, "policies": {"type": "bool", "default": False}}
+
+
+def main() -> None:
+    module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    result: dict[str, t.Any] = {"changed": False}
+    try:
+        control = control_plane(module.params)
+        try:
+            result.update(information.gather(control, module.params["policies"]))
+        finally:
+            result["requests"] = control.requests
+            control.close()
+    except KumaError as e:
+        module.fail_json(msg=str(e), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
