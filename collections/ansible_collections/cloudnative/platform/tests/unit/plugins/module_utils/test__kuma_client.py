@@ -287,6 +287,12 @@ def test_a_control_plane_that_only_reads_is_found_out_before_the_first_write(
     assert server.writes() == []
 
 
+def test_a_control_plane_that_does_not_say_how_it_is_set_up(server: Server, control: ControlPlane) -> None:
+    server.replies[("GET", "/config")] = [(403, ANSWERS["no admin"]["body"])]
+    with pytest.raises(KumaError, match="KUMA_ACCESS_STATIC_CONTROL_PLANE_METADATA_USERS"):
+        call(control, timeout())
+
+
 def test_the_origin_of_a_federated_zone(server: Server, control: ControlPlane) -> None:
     zone = {**load("observed")["config"], "multizone": {"zone": {"name": "z1", "globalAddress": "grpcs://g:5685"}}}
     server.replies[("GET", "/config")] = [(200, zone)]

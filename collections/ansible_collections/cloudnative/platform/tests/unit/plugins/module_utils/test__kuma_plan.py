@@ -244,6 +244,8 @@ def test_a_mesh_with_dataplanes_is_not_deleted() -> None:
     )
     advice.of_deleted(made, observed)
     assert made.problems == []
+    # Recorded: the proxy serves its old configuration for ever.
+    assert "does not register it again" in made.warnings[0]
     assert [group[0].key[0] for group in made.deletes()] == ["Dataplane", "Mesh"]
 
 
