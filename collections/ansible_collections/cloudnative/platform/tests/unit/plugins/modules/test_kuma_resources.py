@@ -70,6 +70,24 @@ def test_options_that_don_t_fit(failure: t.Callable[..., str], options: dict[str
     assert said in failure(**options)
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+def test_of_a_kubeconfig_only_what_is_secret_is_masked(failure: t.Callable[..., str], as_text: bool) -> None:
+    kubeconfig: t.Any = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "slow", "cluster": {"server": DEAD}}],
+        "users": [{"name": "slow", "user": {"token": "dmVyeS1zZWNyZXQtdG9rZW4="}}],
+        "contexts": [{"name": "slow", "context": {"cluster": "slow", "user": "slow"}}],
+        "current-context": "slow",
+    }
+    where = {"kubeconfig": json.dumps(kubeconfig) if as_text else kubeconfig}
+    labels = {"a": ["dmVyeS1zZWNyZXQtdG9rZW4="]}
+    said = failure(resources={**TIMEOUT, "labels": labels}, mode="kubernetes", kubernetes=where)
+    assert "MeshTimeout default/slow" in said
+    assert "labels.a is" in said
+    assert "********" in said
+
+
 def test_a_graph_in_a_file_names_it(failure: t.Callable[..., str], tmp_path: t.Any) -> None:
     path = tmp_path / "calls.yml"
     path.write_text("services:\n  web: {}\ncalls:\n  web: [wbe]\n")
