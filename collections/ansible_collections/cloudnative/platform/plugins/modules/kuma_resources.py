@@ -234,7 +234,13 @@ duration:
 import time
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import AUTH_ARG_SPEC, mask_only, secrets_of
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import (
+    AUTH_ARG_SPEC,
+    ConfigError,
+    mask_only,
+    parse_kubeconfig,
+    secrets_of,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import run
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC
@@ -275,11 +281,12 @@ def main() -> None:
     module.params["resources"] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     kubeconfig = params["kubernetes"]["kubeconfig"]
     try:
-        mask_only(module, [params["resources"], kubeconfig], secrets_of(kubeconfig))
+        parsed = parse_kubeconfig(kubeconfig)
+        mask_only(module, [params["resources"], kubeconfig, parsed], secrets_of(parsed))
         call = run.Call(params, module.check_mode)
         module.no_log_values.update(call.secrets())
         call.carry_out(outcome)
-    except KumaError as e:
+    except (KumaError, ConfigError) as e:
         for warning in dict.fromkeys(outcome.warnings):
             module.warn(warning)
         module.fail_json(msg=str(e), **outcome.as_dict())

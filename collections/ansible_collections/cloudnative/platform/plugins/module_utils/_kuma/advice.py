@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, Wanted
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Raw
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DISPLAY_NAME, Plan
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DELETE, DISPLAY_NAME, Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
 
 #: Kinds that have to be known to judge a wished one.
@@ -87,8 +87,13 @@ def _by_display_name(value: t.Any) -> t.Iterator[tuple[str, str]]:
 
 def of_deleted(plan: Plan, observed: t.Mapping[Key, Raw]) -> None:
     """Adds what stands against deleting meshes."""
-    going = {change.key for change in plan.changes}
-    for kind, _mesh, name in sorted(going):
+    going = {change.key for change in plan.of(DELETE)}
+    for kind, mesh, name in sorted(going):
+        if kind == "Dataplane":
+            plan.warnings.append(
+                f"Dataplane {mesh}/{name}: a kuma-dp that still runs does not register it again, and serves on with "
+                "what it had: stop it, or restart it"
+            )
         if kind != "Mesh":
             continue
         staying = sorted(key[2] for key in observed if key[0] == "Dataplane" and key[1] == name and key not in going)

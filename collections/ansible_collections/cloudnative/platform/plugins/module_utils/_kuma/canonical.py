@@ -22,6 +22,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds i
 MASK = "<hidden>"
 ZONE_TAG = "kuma.io/zone"
 _NOTHING: t.Any = object()
+#: Where keys stand in what has no fields of its own, as the conf of an authority.
+_INLINE_NAMES = ("inline", "inlineString")
+_INLINE = Leaf(secret=True)
 
 
 def content(kind: str, body: Raw, like: Raw | None = None) -> t.Any:
@@ -118,8 +121,11 @@ def _secrets(value: t.Any, field: t.Any) -> t.Iterator[str]:
     elif isinstance(field, list) and isinstance(value, list):
         for item in value:
             yield from _secrets(item, field[0])
-    elif isinstance(field, Leaf) and field.secret and isinstance(value, str) and value:
+    elif isinstance(value, str) and value and isinstance(field, Leaf) and field.secret:
         yield value
+    elif field == FREE and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _secrets(item, _INLINE if name in _INLINE_NAMES else FREE)
 
 
 def masked(kind: str, value: t.Any, other: t.Any, word: str) -> t.Any:
@@ -135,6 +141,12 @@ def _masked(value: t.Any, other: t.Any, field: t.Any, word: str) -> t.Any:
     if isinstance(field, list) and isinstance(value, list):
         theirs_too = other if isinstance(other, list) and len(other) == len(value) else [None] * len(value)
         return [_masked(item, there, field[0], word) for item, there in zip(value, theirs_too)]
+    if field == FREE and isinstance(value, dict):
+        theirs = other if isinstance(other, dict) else {}
+        return {
+            name: _masked(item, theirs.get(name), _INLINE if name in _INLINE_NAMES else FREE, word)
+            for name, item in value.items()
+        }
     if isinstance(field, Leaf) and field.secret and value:
         return MASK if other is None or other == value else f"{MASK[:-1]}, {word} value>"
     return value

@@ -116,8 +116,11 @@ def _flattened(item: t.Any, origin: str) -> list[Source]:
     return [(origin, item)]
 
 
-def read(given: t.Iterable[Source], mesh: str, owned_by: str | None) -> list[Wanted]:
-    """Checked resources, with the label of their owner; raises `Problems` with everything that is wrong with them."""
+def read(given: t.Iterable[Source], mesh: str, owned_by: str | None, names_only: bool = False) -> list[Wanted]:
+    """Checked resources, with the label of their owner; raises `Problems` with everything that is wrong with them.
+
+    To take resources away, their names will do.
+    """
     found: list[Wanted] = []
     problems: list[str] = []
     seen: dict[Key, str] = {}
@@ -127,7 +130,8 @@ def read(given: t.Iterable[Source], mesh: str, owned_by: str | None) -> list[Wan
             problems.append(f"{where}: {head}")
             continue
         one = Wanted(*head, _body(content, head, owned_by), where)
-        problems += [f"{one.place}: {problem}" for problem in _problems(one, content)]
+        if not names_only:
+            problems += [f"{one.place}: {problem}" for problem in _problems(one, content)]
         if one.key in seen:
             problems.append(
                 f"{one.label} stands in {seen[one.key]} and in {where}: a resource stands in one place only"

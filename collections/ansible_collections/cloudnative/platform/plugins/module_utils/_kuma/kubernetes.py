@@ -71,7 +71,7 @@ def custom_resource(one: Wanted, namespace: str) -> Raw:
             "kind": "Secret",
             "metadata": {**metadata, "namespace": namespace},
             "type": _SECRET_TYPES[one.kind],
-            "data": {"value": one.body["data"]},
+            "data": {"value": one.body.get("data", "")},
         }
     made: Raw = {
         "apiVersion": API,

@@ -72,7 +72,15 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def about(control: ControlPlane) -> About:
-    config = control.get("/config")
+    try:
+        config = control.get("/config")
+    except Refused as e:
+        if e.status != 403:
+            raise
+        raise KumaError(
+            f"{e}; how a control plane is set up has to be known before anything is written: allow the user of the "
+            "token to see it (KUMA_ACCESS_STATIC_CONTROL_PLANE_METADATA_USERS)"
+        ) from e
     zone = (config.get("multizone") or {}).get("zone") or {}
     mode = str(config.get("mode") or "")
     return About(

@@ -45,7 +45,7 @@ class Call:
             if graph is None or params["mode"] != "kubernetes":
                 raise KumaError("network_policies needs call_graph and mode=kubernetes")
             self.network_policies = callgraph.network_policies(graph)
-        wanted = documents.read(sources, params["mesh"], owner)
+        wanted = documents.read(sources, params["mesh"], owner, names_only=params["state"] == "absent")
         gone = [] if params["allow_removed"] or params["state"] == "absent" else removed.findings(wanted)
         if gone:
             raise Problems([*gone, "to write it nevertheless, set allow_removed"])

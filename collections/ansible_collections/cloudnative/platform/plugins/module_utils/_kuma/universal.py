@@ -67,6 +67,7 @@ def _present(control: ControlPlane, wish: Wish) -> Plan:
         if owned is not None and wish.owner:
             foreign = about.foreign if about else lambda _body: False
             plan.prune(made, wish.wanted, owned.resources.values(), wish.owner, wish.prune_max, foreign)
+            advice.of_deleted(made, observed.resources)
             for kind, reason in owned.forbidden.items():
                 made.warnings.append(f"{kind}: not searched for resources of owner {wish.owner}: {reason}")
         return made
@@ -92,6 +93,7 @@ def _absent(control: ControlPlane, wish: Wish) -> Plan:
         if observed.resources:
             owned = observed.resources.values()
             plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign)
+            advice.of_deleted(made, observed.resources)
     return made
 
 

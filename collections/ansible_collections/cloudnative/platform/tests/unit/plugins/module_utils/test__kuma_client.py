@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _http_api as transport
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import client, reading, universal
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import client, information, reading, universal
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import (
     ControlPlane,
     Refused,
@@ -287,6 +287,12 @@ def test_a_control_plane_that_only_reads_is_found_out_before_the_first_write(
     assert server.writes() == []
 
 
+def test_a_control_plane_that_does_not_say_how_it_is_set_up(server: Server, control: ControlPlane) -> None:
+    server.replies[("GET", "/config")] = [(403, ANSWERS["no admin"]["body"])]
+    with pytest.raises(KumaError, match="KUMA_ACCESS_STATIC_CONTROL_PLANE_METADATA_USERS"):
+        call(control, timeout())
+
+
 def test_the_origin_of_a_federated_zone(server: Server, control: ControlPlane) -> None:
     zone = {**load("observed")["config"], "multizone": {"zone": {"name": "z1", "globalAddress": "grpcs://g:5685"}}}
     server.replies[("GET", "/config")] = [(200, zone)]
@@ -340,3 +346,28 @@ def test_busy_is_not_the_end(server: Server, control: ControlPlane, monkeypatch:
     monkeypatch.setattr(transport.time, "sleep", lambda _seconds: None)
     server.replies[("GET", "/busy")] = [(503, "busy"), (200, {"a": 1})]
     assert control.get("/busy") == {"a": 1}
+
+
+# -- what it says of itself -------------------------------------------------------------------------------------------
+
+
+def test_everything_of_a_mesh_is_a_handful_of_requests(server: Server, control: ControlPlane) -> None:
+    observed = load("observed")
+    server.lists["/dataplanes/_overview"] = [observed["connected"], observed["never connected"]]
+    server.lists["/meshes"] = [{"type": "Mesh", "name": "default"}]
+    server.lists["/zones/_overview"] = [observed["zone itself"]]
+    found = information.gather(control, with_policies=False)
+    assert found["offline"] == ["default/dp-a"]
+    assert control.requests == 7
+
+
+def test_policies_of_dataplanes(server: Server, control: ControlPlane) -> None:
+    observed = load("observed")
+    server.lists["/dataplanes/_overview"] = [observed["connected"], observed["never connected"]]
+    proxies = "/meshes/default/dataplanes"
+    server.replies[("GET", f"{proxies}/frontend-1/_policies")] = [(200, {"policies": [{"kind": "MeshTrace"}]})]
+    # Recorded: without meshServices there are no such answers.
+    reason = "bad request: can't use _policies endpoint without meshService enabled"
+    server.replies[("GET", f"{proxies}/dp-a/_policies")] = [(400, {"status": 400, "detail": reason})]
+    found = information.gather(control, with_policies=True)
+    assert [one["policies"] for one in found["dataplanes"]] == [["MeshTrace"], None]

@@ -214,6 +214,11 @@ def test_texts_mappings_and_files_are_one_list(tmp_path: t.Any) -> None:
     assert documents.sources("", []) == []
 
 
+def test_names_will_do_to_take_away() -> None:
+    given = [("a", resource("MeshTimeout")), ("b", resource("Secret", "s"))]
+    assert [one.name for one in documents.read(given, "default", None, names_only=True)] == ["one", "s"]
+
+
 def test_what_a_server_says_of_a_resource_is_no_wish() -> None:
     (one,) = wanted({**timeout(), "creationTime": "x", "modificationTime": "x", "kri": "x", "status": {}, "snis": []})
     assert set(one.body) == {"type", "mesh", "name", "spec"}
@@ -236,6 +241,10 @@ def test_secrets_are_found_and_hidden() -> None:
     inline = {"type": "InsecureInline", "insecureInline": {"value": "KEY"}}
     identity = resource("MeshIdentity", spec={"provider": {"bundled": {"ca": {"privateKey": inline}}}})
     assert canonical.secrets("MeshIdentity", identity) == {"KEY"}
+    authority = {"backends": [{"name": "ca", "conf": {"key": {"inline": "S0VZ"}, "cert": {"secret": "name"}}}]}
+    assert canonical.secrets("Mesh", resource("Mesh", mesh=None, mtls=authority)) == {"S0VZ"}
+    shown = canonical.masked("Mesh", {"mtls": authority}, None, "")
+    assert shown["mtls"]["backends"][0]["conf"] == {"key": {"inline": "<hidden>"}, "cert": {"secret": "name"}}
     assert canonical.masked("Secret", {"data": "a"}, {"data": "a"}, "new") == {"data": "<hidden>"}
     assert canonical.masked("Secret", {"data": "a"}, {"data": "b"}, "new") == {"data": "<hidden, new value>"}
     assert canonical.masked("Secret", {"data": "a"}, None, "") == {"data": "<hidden>"}

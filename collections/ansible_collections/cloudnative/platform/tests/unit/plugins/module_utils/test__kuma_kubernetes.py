@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import order
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import kubernetes
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import (
     resource,
     timeout,
@@ -105,14 +104,10 @@ def test_dataplanes_are_made_of_pods() -> None:
 
 
 def test_the_engine_keeps_our_order() -> None:
-    names = ["MeshTimeout", "MeshIdentity", "MeshTrafficPermission", "Mesh", "Secret"]
     bodies = [
-        resource(
-            name,
-            mesh=None if name == "Mesh" else "default",
-            **({"data": "eA=="} if name == "Secret" else {"spec": {}} if not KINDS[name].flat else {}),
-        )
-        for name in names
+        *[resource(name, spec={}) for name in ("MeshTimeout", "MeshIdentity", "MeshTrafficPermission")],
+        resource("Mesh", mesh=None),
+        resource("Secret", data="eA=="),
     ]
     found = order.waves(kubernetes.definitions(wanted(*bodies), [], "kuma-system"), kubernetes.OVERRIDES)
     assert [sorted(one.kind for one in wave) for _rank, wave in found] == [

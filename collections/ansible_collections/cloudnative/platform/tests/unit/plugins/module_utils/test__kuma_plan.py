@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan, removed
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Stage, is_its_own_secret
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.reading import About
@@ -244,6 +244,8 @@ def test_a_mesh_with_dataplanes_is_not_deleted() -> None:
     )
     advice.of_deleted(made, observed)
     assert made.problems == []
+    # Recorded: the proxy serves its old configuration for ever.
+    assert "does not register it again" in made.warnings[0]
     assert [group[0].key[0] for group in made.deletes()] == ["Dataplane", "Mesh"]
 
 
@@ -314,94 +316,6 @@ def test_a_mesh_that_is_not_there() -> None:
     made = Plan()
     advice.of_missing(made, [*wishes, *wanted(resource("Mesh", "prod", mesh=None))], {"prod"}, {})
     assert made.problems == []
-
-
-# -- what Kuma 3.0 removes --------------------------------------------------------------------------------------------
-
-
-def to(**more: t.Any) -> dict[str, t.Any]:
-    return {"to": [{"targetRef": {"kind": "Mesh"}, "default": {"connectionTimeout": "1s"}, **more}]}
-
-
-@pytest.mark.parametrize(
-    ("body", "finding"),
-    [
-        (
-            resource("TrafficPermission"),
-            "the kind TrafficPermission is gone in Kuma 3.0; write MeshTrafficPermission instead",
-        ),
-        (resource("ExternalService"), "write MeshExternalService instead"),
-        (resource("VirtualOutbound"), "HostnameGenerator"),
-        (resource("MeshGateway"), "a delegated gateway"),
-        (resource("ZoneIngress", mesh=None), "MeshZoneAddress"),
-        (resource("Mesh", mesh=None, mtls={"enabledBackend": "ca-1"}), "mtls is gone in Kuma 3.0; write MeshIdentity"),
-        (resource("Mesh", mesh=None, metrics={"enabledBackend": "p"}), "write MeshMetric instead"),
-        (resource("Mesh", mesh=None, tracing={"defaultBackend": "p"}), "write MeshTrace instead"),
-        (resource("Mesh", mesh=None, logging={"defaultBackend": "p"}), "write MeshAccessLog instead"),
-        (resource("Mesh", "m.3", mesh=None), "the name 'm.3'"),
-        (
-            timeout(spec={"targetRef": {"kind": "MeshSubset", "tags": {"a": "b"}}, **to()}),
-            "spec.targetRef.kind MeshSubset is gone",
-        ),
-        (
-            timeout(spec={"targetRef": {"kind": "MeshService", "name": "x"}, **to()}),
-            "spec.targetRef.kind MeshService is gone",
-        ),
-        (
-            timeout(spec={"from": [{"targetRef": {"kind": "Mesh"}, "default": {}}]}),
-            "spec.from is gone in Kuma 3.0; write rules",
-        ),
-        (
-            timeout(spec=to(targetRef={"kind": "MeshServiceSubset", "name": "x"})),
-            "spec.to[0].targetRef.kind MeshServiceSubset",
-        ),
-        (
-            resource(
-                "MeshTCPRoute",
-                spec={"to": [{"rules": [{"default": {"backendRefs": [{"kind": "MeshServiceSubset"}]}}]}]},
-            ),
-            "backendRefs[0].kind MeshServiceSubset",
-        ),
-        (
-            resource("MeshMetric", spec={"default": {"backends": [{"openTelemetry": {"endpoint": "c:4317"}}]}}),
-            "openTelemetry.endpoint is gone",
-        ),
-        (resource("Dataplane", networking={"advertisedAddress": "1.2.3.4"}), "networking.advertisedAddress is gone"),
-        (
-            resource("Dataplane", networking={"outbound": [{"tags": {"kuma.io/service": "b"}}]}),
-            "networking.outbound[0].tags is gone",
-        ),
-        (resource("Dataplane", networking={"gateway": {"type": "BUILTIN"}}), "a builtin gateway is gone"),
-        (
-            resource("Dataplane", networking={"transparentProxying": {"reachableServices": ["a"]}}),
-            "write reachableBackends instead",
-        ),
-        (
-            resource("Dataplane", networking={"inbound": [{"port": 1, "tags": {"kuma.io/protocol": "http"}}]}),
-            "the field protocol",
-        ),
-    ],
-)
-def test_what_is_gone_in_3_is_named_with_what_to_write(body: dict[str, t.Any], finding: str) -> None:
-    (found,) = removed.findings(wanted(body))
-    assert finding in found
-
-
-def test_what_stays_is_not_refused() -> None:
-    inbound = {"port": 1, "protocol": "http", "tags": {"kuma.io/protocol": "http", "kuma.io/service": "a"}}
-    assert (
-        removed.findings(
-            wanted(
-                EXCLUSIVE,
-                IDENTITY,
-                timeout(spec={"targetRef": {"kind": "Dataplane", "labels": {"a": "b"}}, **to()}),
-                timeout("rules", spec={"rules": [{"default": {}}]}),
-                timeout("service", spec=to(targetRef={"kind": "MeshService", "name": "x"})),
-                resource("Dataplane", networking={"inbound": [inbound], "gateway": {"type": "DELEGATED"}}),
-            )
-        )
-        == []
-    )
 
 
 def test_the_table_of_kinds_is_whole() -> None:

@@ -1,0 +1,136 @@
+"""Measures `kuma_resources` against bare reads on the same control plane, and prints it as JSON.
+
+1,000 policies in a mesh of their own, made, left alone, one of them changed, and deleted again. Anything that speaks
+the API of a Universal control plane will do; figures say something only next to the floors of the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODULE = "ansible_collections.cloudnative.platform.plugins.modules.kuma_resources"
+MESH = "bench"
+#: What the issue promises for 1,000 resources that don't change.
+BOUNDS = {"requests_per_thousand_of_a_kind": 2, "unchanged_seconds": 3.0, "writes_for_one_change": 1}
+
+
+def configuration(count: int, changed: bool = False) -> list[dict[str, t.Any]]:
+    """A mesh without the policies of its own, and policies of one kind in it."""
+    return [
+        {"type": "Mesh", "name": MESH, "skipCreatingInitialPolicies": ["*"]},
+        *[_timeout(number, changed and number == 0) for number in range(count)],
+    ]
+
+
+def _timeout(number: int, changed: bool) -> dict[str, t.Any]:
+    conf = {
+        "connectionTimeout": f"{number % 7 + 1}s",
+        "idleTimeout": "90m",
+        "http": {"requestTimeout": "7000ms" if changed else f"{number % 60 + 1}s", "streamIdleTimeout": "30m"},
+    }
+    target = {"kind": "MeshService", "labels": {"app": f"app-{number:05d}"}}
+    return {
+        "type": "MeshTimeout",
+        "mesh": MESH,
+        "name": f"timeout-{number:05d}",
+        "labels": {"team": f"team-{number % 10}"},
+        "spec": {"targetRef": {"kind": "Mesh"}, "to": [{"targetRef": target, "default": conf}]},
+    }
+
+
+def floor(url: str, count: int) -> dict[str, t.Any]:
+    """The reads that there have to be, and nothing else."""
+    parts = urlsplit(url)
+    started = time.monotonic()
+    connection = HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=60)
+    requests, found = 0, 0
+    while found < count:
+        connection.request("GET", f"/meshes/{MESH}/meshtimeouts?size=1000&offset={found}")
+        page = json.loads(connection.getresponse().read())
+        requests += 1
+        found += len(page["items"])
+        if not page["items"]:
+            raise SystemExit(f"bench_kuma: {found} of {count} policies are there")
+    connection.close()
+    return {"wall_seconds": round(time.monotonic() - started, 3), "requests": requests}
+
+
+def run(url: str, folder: pathlib.Path, documents: list[dict[str, t.Any]], **options: t.Any) -> dict[str, t.Any]:
+    """The module in a process of its own, as Ansible runs it."""
+    source = folder / "mesh.json"
+    source.write_text(json.dumps(documents))
+    arguments = {"api_url": url, "src": [str(source)], "timeout": 120, "owner": "bench", **options}
+    path = folder / "arguments.json"
+    path.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as out:
+        command = [sys.executable, "-m", MODULE, str(path)]
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.monotonic() - started
+        out.seek(0)
+        text = out.read().decode()
+    if process.returncode:
+        raise SystemExit(f"bench_kuma: the module failed: {text[-2000:]}")
+    result = json.loads(text)
+    return {
+        "wall_seconds": round(wall, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "memory_megabytes": round(usage.ru_maxrss / 1024),
+        "requests": result["requests"],
+        "writes": sum(result["counts"].values()),
+        "changed": result["changed"],
+    }
+
+
+def measure(url: str, folder: pathlib.Path, count: int) -> dict[str, t.Any]:
+    documents = configuration(count)
+    created = run(url, folder, documents)
+    figures: dict[str, t.Any] = {
+        "resources": count,
+        "create": created,
+        "floor_read": floor(url, count),
+        "unchanged": run(url, folder, documents),
+        "unchanged_with_prune": run(url, folder, documents, prune=True),
+        "check_mode": run(url, folder, documents, _ansible_check_mode=True),
+        "one_changed": run(url, folder, configuration(count, changed=True)),
+    }
+    run(url, folder, documents[:1], state="absent")
+    # The version and the list of meshes are asked for besides, whatever there is.
+    of_a_kind = (figures["unchanged"]["requests"] - 2) / max(1, -(-count // 1000))
+    figures["bounds"] = BOUNDS
+    figures["held"] = {
+        "requests_per_thousand_of_a_kind": of_a_kind <= BOUNDS["requests_per_thousand_of_a_kind"],
+        "unchanged_seconds": figures["unchanged"]["wall_seconds"] <= BOUNDS["unchanged_seconds"] * max(1, count / 1000),
+        "writes_for_one_change": figures["one_changed"]["writes"] == BOUNDS["writes_for_one_change"],
+        "nothing_changed": not figures["unchanged"]["changed"] and not figures["unchanged_with_prune"]["changed"],
+    }
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--api-url", default="http://127.0.0.1:5681")
+    parser.add_argument("--count", type=int, default=1000, help="number of policies")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(chosen.api_url, pathlib.Path(folder), chosen.count)
+    print(json.dumps(figures, indent=2))
+    sys.exit(0 if all(figures["held"].values()) else 1)
+
+
+if __name__ == "__main__":
+    main()

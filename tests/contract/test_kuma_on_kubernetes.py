@@ -1,0 +1,154 @@
+# Copyright (c) 2026, cloudnative.platform maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kuma_resources with mode=kubernetes against a real API server.
+
+`KUMA_CRDS` names a directory with the definitions of Kuma's chart; without it, ones that accept every field stand in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from kuma_mesh import everything, mesh, timeout
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import Definition
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS
+from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
+
+Run = t.Callable[..., dict[str, t.Any]]
+SYSTEM = "kuma-system"
+GRAPH: dict[str, t.Any] = {
+    "services": {
+        "web": {"namespace": "shop", "service_account": "web", "pod_labels": {"app": "web"}},
+        "api": {"namespace": "shop", "service_account": "api", "pod_labels": {"app": "api"}, "ports": [8080]},
+    },
+    "calls": {"web": ["api"]},
+}
+
+
+def definitions() -> list[dict[str, t.Any]]:
+    given = os.environ.get("KUMA_CRDS")
+    if given:
+        return [yaml.safe_load(path.read_text()) for path in sorted(Path(given).glob("*.yaml"))]
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
+    return [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{kind.path}.kuma.io"},
+            "spec": {
+                "group": "kuma.io",
+                "scope": "Namespaced" if kind.namespaced else "Cluster",
+                "names": {"plural": kind.path, "singular": kind.name.lower(), "kind": kind.name},
+                "versions": [version],
+            },
+        }
+        for kind in KINDS.values()
+        if not kind.instead and not kind.name.endswith("Secret")
+    ]
+
+
+@pytest.fixture(scope="module", name="cluster")
+def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
+    cluster = Cluster(kubernetes_api)
+    for name in (SYSTEM, "shop"):
+        cluster.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+    Engine(cluster, "test").apply([Definition(body, "Kuma's chart") for body in definitions()])
+    return cluster
+
+
+@pytest.fixture(name="run")
+def fixture_run(
+    kubernetes_api: dict[str, t.Any], cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> t.Iterator[Run]:
+    def run(*documents: t.Any, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        capsys.readouterr()
+        arguments = {
+            "mode": "kubernetes",
+            "kubernetes": {"kubeconfig": kubernetes_api},
+            "resources": list(documents),
+            "owner": "contract",
+            "mesh": "contract",
+            "_ansible_check_mode": check,
+            "_ansible_diff": diff,
+            **options,
+        }
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            kuma_resources.main()
+        output = capsys.readouterr().out
+        assert "c2VjcmV0LW9mLXRoZS1wYXJ0bmVy" not in output
+        result = json.loads(output)
+        if result.get("failed"):
+            raise AssertionError(result["msg"])
+        return result
+
+    yield run
+    run(state="absent", prune_max=-1)
+    run(mesh(), state="absent")
+
+
+def documents() -> list[dict[str, t.Any]]:
+    return [one for one in everything() if one["type"] != "Dataplane"]
+
+
+def test_the_same_documents_come_to_rest(run: Run, cluster: Cluster) -> None:
+    wish = documents()
+    told = run(*wish, allow_removed=True, check=True)
+    # The record of the owner is one more.
+    done = run(*wish, allow_removed=True, diff=True)
+    assert done["counts"]["created"] == len(wish) + 1
+    assert told["counts"]["created"] in (len(wish), len(wish) + 1)
+    again = run(*wish, allow_removed=True, prune=True)
+    assert (again["changed"], again["actions"]) == (False, [])
+    found = cluster.request("GET", f"/apis/kuma.io/v1alpha1/namespaces/{SYSTEM}/meshidentities")
+    assert found["items"][0]["metadata"]["labels"]["kuma.io/mesh"] == "contract"
+    secret = cluster.request("GET", f"/api/v1/namespaces/{SYSTEM}/secrets/partner")
+    assert (secret["type"], secret["data"]["value"]) == ("system.kuma.io/secret", "c2VjcmV0LW9mLXRoZS1wYXJ0bmVy")
+
+
+def test_one_change_is_one_action(run: Run) -> None:
+    run(mesh(), timeout("one"), timeout("two"))
+    done = run(mesh(), timeout("one", "2s"), timeout("two"))
+    assert done["actions"] == [f"updated MeshTimeout {SYSTEM}/one"]
+
+
+def test_permissions_and_network_policies_of_one_file(run: Run, cluster: Cluster) -> None:
+    run(mesh(), call_graph=GRAPH, network_policies=True)
+    policy = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-to-api")
+    assert policy["spec"]["ingress"][0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
+    done = run(mesh(), call_graph={**GRAPH, "calls": {}}, network_policies=True, prune=True)
+    assert sorted(done["actions"]) == [
+        f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api",
+        f"updated ConfigMap {SYSTEM}/owner-contract",
+        "updated NetworkPolicy shop/calls-to-api",
+    ]
+
+
+def test_prune_spares_meshes_and_refuses_too_many(run: Run, cluster: Cluster) -> None:
+    run(mesh(), timeout("one"), timeout("two"))
+    with pytest.raises(AssertionError, match="prune_max 1 allows 1 to go"):
+        run(timeout("three"), prune=True, prune_max=1)
+    done = run(timeout("one"), prune=True)
+    assert f"deleted MeshTimeout {SYSTEM}/two" in done["actions"]
+    assert cluster.request("GET", "/apis/kuma.io/v1alpha1/meshes")["items"]
+
+
+def test_what_is_refused_before_anything_is_sent(run: Run) -> None:
+    with pytest.raises(AssertionError, match="makes a Dataplane of each pod"):
+        run({"type": "Dataplane", "name": "a", "networking": {"address": "127.0.0.1"}})
+    with pytest.raises(AssertionError, match="network_policies needs call_graph"):
+        run(timeout(), network_policies=True)
+    identity = {"type": "MeshIdentity", "name": "i", "spec": {"provider": {"type": "Spire"}}}
+    with pytest.raises(AssertionError, match=r"needs meshServices\.mode Exclusive"):
+        run({"type": "Mesh", "name": "contract"}, identity)
