@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from . import formats
+from . import formats, single_kinds
 from .golang import format_duration, parse_duration
 from .target_ref import target_ref
 
@@ -33,7 +33,9 @@ class Context(NamedTuple):
         return mesh or self.top in ("MeshGateway", "MeshHTTPRoute")
 
 
-CHECKS: dict[str, Callable[..., Found]] = dict(formats.CHECKS)
+# One table: the checks of values and of single kinds are in it once their modules are imported.
+CHECKS: dict[str, Callable[..., Found]] = formats.CHECKS
+__all__ = ["CHECKS", "Context", "single_kinds"]
 
 
 def check(function: Callable[..., Found]) -> Callable[..., Found]:

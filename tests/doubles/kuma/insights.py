@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from . import identities
+from .golang import parse_duration
 from .kinds import KINDS
 from .node import VERSION, Node
+from .render import resource_kri
 from .store import Resource, now
 
 _STATES = ("offline", "online", "partiallyDegraded", "total")
@@ -26,17 +31,52 @@ def insight(node: Node, resource: Resource) -> dict | None:
     if resource.kind != "Dataplane" or not connected(node, resource):
         return None
     moment = resource.created
-    version = {"kumaDp": {"version": VERSION, "kumaCpCompatible": True}, "envoy": {"version": _ENVOY}}
-    version["envoy"]["kumaDpCompatible"] = True
+    envoy = {"version": _ENVOY, "kumaDpCompatible": True}
+    status: dict[str, Any] = {"lastUpdateTime": moment, "total": {}, "cds": {}, "eds": {}, "lds": {}, "rds": {}}
     subscription = {
-        "id": f"{resource.mesh}-{resource.name}",
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{node.instance_id}/{resource.mesh}/{resource.name}")),
         "controlPlaneInstanceId": node.instance_id,
         "connectTime": moment,
-        "generation": 1,
-        "status": {"lastUpdateTime": moment, "total": {}, "cds": {}, "eds": {}, "lds": {}, "rds": {}},
-        "version": version,
+        "status": status,
+        "version": {"kumaDp": {"version": VERSION, "kumaCpCompatible": True}, "envoy": envoy},
     }
-    return {"subscriptions": [subscription], "metadata": {}}
+    body: dict[str, Any] = {"subscriptions": [subscription]}
+    identity = identities.identity_of(node, resource)
+    if identity is not None:
+        body["mTLS"] = _certificate(node, identity)
+    proxy_type = "gateway" if resource.spec.get("networking", {}).get("gateway") is not None else "dataplane"
+    return {**body, "metadata": {"dataplane.proxyType": proxy_type}}
+
+
+def _certificate(node: Node, identity: Resource) -> dict[str, Any]:
+    bundled = (identity.spec.get("provider") or {}).get("bundled") or {}
+    expiry = parse_duration((bundled.get("certificateParameters") or {}).get("expiry") or "24h") // 1_000_000_000
+    ready = datetime.fromisoformat(identity.modified[:19]).replace(tzinfo=timezone.utc)
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    return {
+        "certificateExpirationTime": (ready + timedelta(seconds=expiry)).strftime(form),
+        "lastCertificateRegeneration": ready.strftime(form),
+        "certificateRegenerations": 1,
+        "issuedBackend": resource_kri(KINDS["MeshIdentity"], identity),
+        "supportedBackends": _trusts(node, identity.mesh),
+    }
+
+
+def _trusts(node: Node, mesh: str) -> list[str]:
+    return [resource_kri(KINDS["MeshTrust"], one) for one in node.store.list("MeshTrust", mesh)]
+
+
+def _mtls(node: Node, mesh: str, online: list[Resource]) -> dict[str, Any]:
+    issued: dict[str, list[Resource]] = {}
+    for proxy in online:
+        identity = identities.identity_of(node, proxy)
+        if identity is not None:
+            issued.setdefault(resource_kri(KINDS["MeshIdentity"], identity), []).append(proxy)
+    if not issued:
+        return {}
+    counts = {name: _count(node, group) for name, group in issued.items()}
+    everyone = [proxy for group in issued.values() for proxy in group]
+    return {"issuedBackends": counts, "supportedBackends": {one: _count(node, everyone) for one in _trusts(node, mesh)}}
 
 
 def rows(node: Node, kind: str, mesh: str | None) -> list[dict[str, Any]]:
@@ -86,6 +126,7 @@ def mesh_insight(node: Node, mesh: str) -> dict[str, Any]:
             if group:
                 versions[part][name] = _count(node, group)
     services = len(_services(node, mesh))
+    counted = {"total": services, "internal": services} if services else {}
     resource = store.get("Mesh", "", mesh)
     assert resource is not None
     body = {"type": "MeshInsight", "name": mesh, "creationTime": resource.created, "modificationTime": now()}
@@ -94,8 +135,8 @@ def mesh_insight(node: Node, mesh: str) -> dict[str, Any]:
         "dataplanes": _count(node, proxies),
         "policies": policies,
         "dpVersions": versions,
-        "mTLS": {},
-        "services": {"total": services, "internal": services} if services else {},
+        "mTLS": _mtls(node, mesh, online),
+        **({} if _exclusive(node, mesh) else {"services": counted}),
         "dataplanesByType": by_type,
         "resources": {name: {"total": number} for name, number in sorted(counts.items())},
     }

@@ -17,8 +17,10 @@ from .store import Resource
 _CHANGED_CA = "Changing CA when mTLS is enabled is forbidden. Disable mTLS first and then change the CA"
 
 
-def prepare(node: Node, kind: Kind, name: str, spec: dict, before: Resource | None) -> dict:
+def prepare(node: Node, kind: Kind, mesh: str, name: str, spec: dict, before: Resource | None) -> dict:
     """The checks that need the store, and the authorities of a mesh."""
+    if kind.name == "Dataplane":
+        return _dataplane(node, mesh, spec, before)
     if kind.name != "Mesh":
         return spec
     found: list[Violation] = []
@@ -37,6 +39,26 @@ def prepare(node: Node, kind: Kind, name: str, spec: dict, before: Resource | No
         if backend.get("type") == "builtin" and mtls.get("enabledBackend") == backend.get("name"):
             _builtin(node, name, backend["name"])
     return spec
+
+
+def _dataplane(node: Node, mesh: str, spec: dict, before: Resource | None) -> dict:
+    """The tag of the zone; a probe starts as not ready."""
+    networking, zone = dict(spec["networking"]), {"kuma.io/zone": node.options.zone}
+    owner = node.store.get("Mesh", "", mesh)
+    exclusive = owner is not None and owner.spec.get("meshServices", {}).get("mode") == "Exclusive"
+    inbounds = []
+    for inbound in networking.get("inbound", []):
+        if inbound.get("tags") or not exclusive:
+            inbound = {**inbound, "tags": dict(sorted({**inbound.get("tags", {}), **zone}.items()))}
+        if before is None and "serviceProbe" in inbound:
+            inbound = {**inbound, "state": "NotReady"}
+        inbounds.append(inbound)
+    if inbounds:
+        networking["inbound"] = inbounds
+    if networking.get("gateway") is not None:
+        values = {**networking["gateway"].get("tags", {}), **zone}
+        networking["gateway"] = {**networking["gateway"], "tags": dict(sorted(values.items()))}
+    return {**spec, "networking": networking}
 
 
 def _provided(node: Node, mesh: str, at: str, conf: dict) -> list[Violation]:

@@ -87,12 +87,8 @@ _POLICIES: list[tuple[str, str, dict[str, Any]]] = [
     ),
 ]
 _GENERATORS = {
-    "local-mesh-external-service": ("meshExternalService", "{{ .DisplayName }}.extsvc.mesh.local", {}),
-    "local-universal-mesh-service": (
-        "meshService",
-        "{{ .DisplayName }}.svc.mesh.local",
-        {"kuma.io/env": "universal"},
-    ),
+    "local-mesh-external-service": ("meshExternalService", "{{ .DisplayName }}.extsvc.mesh.local"),
+    "local-universal-mesh-service": ("meshService", "{{ .DisplayName }}.svc.mesh.local"),
 }
 
 
@@ -105,6 +101,8 @@ class Node:
         self.hostname = socket.gethostname()
         self.instance_id = f"{self.hostname}-{uuid.uuid4().hex[:4]}"
         self.writes = 0
+        # (kind, mesh, name) -> virtual IP.
+        self.vips: dict[tuple[str, str, str], str] = {}
         for name in ("envoy-admin-ca", "inter-cp-ca"):
             pair = rsa.CERTIFICATE + rsa.MADE["dataplane"].pem()
             self.store.make("GlobalSecret", "", name, {"data": base64.b64encode(pair.encode()).decode()})
@@ -137,9 +135,9 @@ class Node:
 
     def finish_start(self) -> None:
         """What is there a second or two after the start."""
-        for name, (service, template, more) in _GENERATORS.items():
+        for name, (service, template) in _GENERATORS.items():
             labels = {} if self.options.mode == "global" else {"kuma.io/origin": "zone"}
-            selector = {service: {"matchLabels": {"kuma.io/origin": "zone", **more}}}
+            selector = {service: {"matchLabels": {"kuma.io/origin": "zone"}}}
             spec = {"selector": selector, "template": template}
             self.store.make("HostnameGenerator", "", name, spec, labels=labels)
         tokens.make_key(self.store, tokens.USER)

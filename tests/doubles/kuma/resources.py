@@ -102,7 +102,7 @@ class Resources:
                 if problems:
                     raise invalid(problems, "Could not update a resource")
             self.conflict(kind, mesh, name)
-            spec = lifecycle.prepare(self.node, kind, name, spec, before)
+            spec = lifecycle.prepare(self.node, kind, mesh, name, spec, before)
             self.write(kind, mesh, name, spec, computed, before)
         return (200 if before is not None else 201), warnings(kind.name, name, spec)
 
