@@ -145,6 +145,8 @@ class Api:
         if handler is None:
             raise Plain(404)
         accept(request, _COLLECTION)
+        if path == ["_config"] and self.node.options.mode == "global":
+            raise Refused(405, "Method not allowed", "Not allowed on global CP")
         resource = self.resources.get(self.user(request), kind, mesh, name)
         return answer(handler(self.node, resource, path))
 

@@ -140,7 +140,7 @@ class Controllers:
                 status = KINDS["MeshService"].status
                 made = self.store.make("MeshService", mesh, name, spec, labels=labels, status=status)
                 # Nobody waits for what the control plane made itself.
-                self.store.put(made._replace(written=0.0))
+                self.store.put(made._replace(written=float("-inf")))
             elif _MANAGED in old.labels and (old.spec.get("ports") != listed or _GONE in old.labels):
                 labels = {key: value for key, value in old.labels.items() if key != _GONE}
                 self.store.put(old._replace(spec={**old.spec, "ports": listed}, labels=labels, modified=now()))
@@ -153,7 +153,7 @@ class Controllers:
         mine = [one for one in proxies if selected_by_service(resource, one)]
         online = [one for one in mine if insights.connected(self.node, one) and not _unhealthy(one)]
         spec: dict[str, Any] = {**resource.spec, "state": "Available" if online else "Unavailable"}
-        names = sorted({one["kuma.io/service"] for proxy in mine for one in tags(proxy) if "kuma.io/service" in one})
+        names = sorted({name for proxy in mine for name in _services(proxy)})
         found = [{"type": "ServiceTag", "value": name} for name in names]
         ids = sorted({one for one in (identities.spiffe_id(self.node, proxy) for proxy in mine) if one})
         found += [{"type": "SpiffeID", "value": one} for one in ids]
@@ -164,6 +164,13 @@ class Controllers:
         status["tls"] = {"status": "Ready" if ids or not mine else "NotReady"}
         status["dataplaneProxies"] = self.proxies(mine)
         return spec, status
+
+
+def _services(proxy: Resource) -> set[str]:
+    """By tag; without one, the workload stands for it."""
+    found = {one["kuma.io/service"] for one in tags(proxy) if "kuma.io/service" in one}
+    workload = proxy.labels.get("kuma.io/workload")
+    return found or ({workload} if workload else set())
 
 
 def _unhealthy(proxy: Resource) -> bool:

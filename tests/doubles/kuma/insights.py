@@ -129,7 +129,8 @@ def mesh_insight(node: Node, mesh: str) -> dict[str, Any]:
     counted = {"total": services, "internal": services} if services else {}
     resource = store.get("Mesh", "", mesh)
     assert resource is not None
-    body = {"type": "MeshInsight", "name": mesh, "creationTime": resource.created, "modificationTime": now()}
+    body = {"type": "MeshInsight", "name": mesh, "creationTime": resource.created}
+    body["modificationTime"] = node.moment("MeshInsight", mesh)
     return {
         **body,
         "dataplanes": _count(node, proxies),
@@ -155,10 +156,10 @@ def _services(node: Node, mesh: str) -> list[dict[str, Any]]:
     found = []
     for name, proxies in sorted(by_name.items()):
         online = sum(connected(node, one) for one in proxies)
-        first = proxies[0]
-        row = {"type": "ServiceInsight", "mesh": mesh, "name": name, "creationTime": first.created}
+        moment = node.moment("ServiceInsight", f"{mesh}/{name}")
+        row = {"type": "ServiceInsight", "mesh": mesh, "name": name, "creationTime": moment}
         status = "offline" if not online else "online" if online == len(proxies) else "partially_degraded"
-        row |= {"modificationTime": first.modified, "status": status, "dataplanes": _count(node, proxies)}
+        row |= {"modificationTime": moment, "status": status, "dataplanes": _count(node, proxies)}
         found.append({**row, "addressPort": f"{name}.mesh:80", "zones": [node.options.zone]})
     return found
 

@@ -89,8 +89,6 @@ def _needs_mesh_services(node: Node, resource: Resource, path: list[str]) -> Any
 
 
 def _config(node: Node, resource: Resource, path: list[str]) -> Any:
-    if node.options.mode == "global":
-        raise Refused(405, "Method not allowed", "Not allowed on global CP")
     raise Refused(404, "Failed to fetch dataplane insight", "Not found")
 
 

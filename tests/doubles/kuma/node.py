@@ -16,7 +16,7 @@ from typing import Any
 from . import rsa, tokens
 from .kinds import KINDS, Kind
 from .labels import compute
-from .store import Resource, Store
+from .store import Resource, Store, now
 
 VERSION = "2.14.3"
 _TEN_YEARS = 10 * 365 * 86400
@@ -96,11 +96,13 @@ class Node:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.store = Store()
-        self.started = time.time()
+        self.started = time.monotonic()
         self.cluster_id = str(uuid.uuid4())
         self.hostname = socket.gethostname()
         self.instance_id = f"{self.hostname}-{uuid.uuid4().hex[:4]}"
         self.writes = 0
+        # What an insight is about -> (revision of the store, when it was made of it).
+        self.moments: dict[tuple[str, str], tuple[int, str]] = {}
         # (kind, mesh, name) -> virtual IP.
         self.vips: dict[tuple[str, str, str], str] = {}
         for name in ("envoy-admin-ca", "inter-cp-ca"):
@@ -113,11 +115,18 @@ class Node:
     @property
     def settled(self) -> bool:
         """Whether the control plane has run long enough for what it does in the background."""
-        return time.time() - self.started >= self.options.delay
+        return time.monotonic() - self.started >= self.options.delay
 
     def is_old(self, resource: Resource) -> bool:
         """Whether controllers have had time to see a resource."""
-        return time.time() - resource.written >= self.options.delay
+        return time.monotonic() - resource.written >= self.options.delay
+
+    def moment(self, kind: str, name: str) -> str:
+        """When an insight was counted: a new time only after something was written."""
+        key, revision = (kind, name), self.store.revision
+        if key not in self.moments or self.moments[key][0] != revision:
+            self.moments[key] = (revision, now())
+        return self.moments[key][1]
 
     def labels(self, kind: Kind, given: dict[str, str], mesh: str, spec: dict) -> dict[str, str]:
         if self.options.mode == "global":

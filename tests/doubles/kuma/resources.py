@@ -175,7 +175,7 @@ class Resources:
     ) -> None:
         if before is not None:
             moment = now()
-            self.store.put(before._replace(spec=spec, labels=computed, modified=moment, written=time.time()))
+            self.store.put(before._replace(spec=spec, labels=computed, modified=moment, written=time.monotonic()))
         elif kind.name == "Mesh":
             self.node.create_mesh(name, spec, computed)
         else:

@@ -26,7 +26,7 @@ class Resource(NamedTuple):
     # Spec of a plugin kind, content of a flat one.
     spec: dict[str, Any]
     status: dict | None
-    # Seconds since 1970 of the last write by a client; controllers look at it.
+    # When a client wrote it last, on the monotonic clock; controllers look at it.
     written: float
 
 
@@ -81,6 +81,6 @@ class Store:
         """Store a new resource of the control plane's own."""
         moment = now()
         fields = {"labels": {}, "status": None, **more}
-        resource = Resource(kind, mesh, name, moment, moment, spec=spec, written=time.time(), **fields)
+        resource = Resource(kind, mesh, name, moment, moment, spec=spec, written=time.monotonic(), **fields)
         self.put(resource)
         return resource
