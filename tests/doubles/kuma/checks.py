@@ -112,9 +112,11 @@ def forbid(context: Context, value: dict, names: list[str], when: str, reason: s
         "sidecars": not context.gateways,
         "not_mesh": context.top != "Mesh",
         "no_gateway": context.top != "MeshGateway",
+        "route": context.top == "MeshHTTPRoute",
+        "route_or_gateway": context.top in ("MeshHTTPRoute", "MeshGateway"),
     }
     for name in names:
-        if applies[when] and value.get(name):
+        if applies[when] and value.get(name) not in (None, [], {}):
             yield f".{name}", reason
 
 
@@ -215,7 +217,7 @@ def decimal_range(context: Context, value: Any, low: int, high: int, reason: str
     parsed = number(value)
     if parsed is None:
         yield "", "string is not a number"
-    if parsed is None or not low <= parsed <= high:
+    elif not low <= parsed <= high:
         yield "", reason
 
 
@@ -226,9 +228,9 @@ def duration(context: Context, value: str) -> Found:
 
 
 @check
-def duration_positive(context: Context, value: str) -> Found:
+def duration_positive(context: Context, value: str, reason: str = "must be greater than zero when defined") -> Found:
     if parse_duration(value) <= 0:
-        yield "", "must be greater than zero when defined"
+        yield "", reason
 
 
 @check

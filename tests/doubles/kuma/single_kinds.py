@@ -37,6 +37,21 @@ def local_cross_zone(context: Any, value: dict) -> Found:
 
 
 @check
+def host_selection(context: Any, value: list) -> Found:
+    once = False
+    for number, entry in enumerate(value):
+        kind = entry.get("predicate")
+        if kind == "OmitHostsWithTags" and entry.get("tags") is None:
+            yield f"[{number}].tags", "must be defined"
+        if kind == "OmitPreviousPriorities":
+            if once:
+                yield f"[{number}].predicate", f"{kind} must only be specified once"
+            if entry.get("updateFrequency", 0) <= 0:
+                yield f"[{number}].updateFrequency", "must be defined and greater than zero"
+            once = True
+
+
+@check
 def failover_zones(context: Any, value: dict) -> Found:
     kind, zones = value.get("type"), value.get("zones")
     if kind in ("Any", "None") and zones:
@@ -94,6 +109,19 @@ def modification(context: Any, value: dict) -> Found:
         yield "", f"{words} {len(present)} modifications are defined"
         return
     name, change = present[0], value[present[0]]
+    matched = (change.get("match") or {}).get("name") is not None
+    if name in ("networkFilter", "httpFilter") and not matched:
+        if change.get("operation") in ("AddBefore", "AddAfter"):
+            side = change["operation"].removeprefix("Add").lower()
+            words = f"You need to pick a filter {side} which this one will be added"
+            yield f".{name}.match.name", f"must be defined. {words}"
+        elif change.get("operation") == "Patch":
+            yield f".{name}.match.name", "must be defined"
+    elif change.get("operation") == "Add" and change.get("match") is not None:
+        if name != "virtualHost":
+            yield f".{name}.match", "must not be defined"
+        elif matched:
+            yield f".{name}.match.name", "must not be defined"
     operation, patches = change.get("operation"), change.get("jsonPatches")
     has_value = change.get("value") is not None
     if operation == "Patch":
