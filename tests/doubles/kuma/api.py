@@ -155,7 +155,7 @@ class Api:
         if kind.read_only:
             rows = insights.rows(self.node, kind.name, mesh)
             return answer({"total": len(rows), "items": rows, "next": None})
-        total, found, following = self.resources.list(user, kind, mesh, request, route)
+        total, found, following = self.resources.page(user, kind, mesh, request, route)
         if overview:
             items = [render.overview(one, insights.insight(self.node, one)) for one in found]
         else:

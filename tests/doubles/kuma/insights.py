@@ -157,7 +157,7 @@ def _services(node: Node, mesh: str) -> list[dict[str, Any]]:
     for name, proxies in sorted(by_name.items()):
         online = sum(connected(node, one) for one in proxies)
         moment = node.moment("ServiceInsight", f"{mesh}/{name}")
-        row = {"type": "ServiceInsight", "mesh": mesh, "name": name, "creationTime": moment}
+        row: dict[str, Any] = {"type": "ServiceInsight", "mesh": mesh, "name": name, "creationTime": moment}
         status = "offline" if not online else "online" if online == len(proxies) else "partially_degraded"
         row |= {"modificationTime": moment, "status": status, "dataplanes": _count(node, proxies)}
         found.append({**row, "addressPort": f"{name}.mesh:80", "zones": [node.options.zone]})

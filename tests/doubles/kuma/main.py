@@ -11,11 +11,12 @@ import json
 import signal
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from .api import Api, Diagnostics
 from .controllers import Controllers
-from .http_server import Server
+from .http_server import Request, Response, Server
 from .node import Node
 
 
@@ -49,7 +50,7 @@ def start(chosen: argparse.Namespace) -> tuple[Node, list[Server]]:
     """Bind every listener and serve each in a thread; the options get the real ports."""
     node = Node(chosen)
     api = Api(node)
-    listeners = [("port", api, None)]
+    listeners: list[tuple[str, Callable[[Request], Response], ssl.SSLContext | None]] = [("port", api, None)]
     if chosen.https_port is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chosen.tls_cert, chosen.tls_key)

@@ -57,7 +57,7 @@ class Resources:
             allow_resource(user, kind.name)
         return self.find(kind, mesh, name)
 
-    def list(self, user: User, kind: Kind, mesh: str | None, request: Any, route: str) -> Any:
+    def page(self, user: User, kind: Kind, mesh: str | None, request: Any, route: str) -> Any:
         """A page: total, resources, link to the next one."""
         page = listing.page(request, route)
         self.find_mesh(kind, mesh)
