@@ -103,13 +103,15 @@ class Api:
         return Response(200, text.encode(), "text/plain")
 
     def by_kri(self, user: User, text: str) -> Response:
-        parts = re.match(r"kri_([a-z]+)_([^_]*)_([^_]*)_([^_]*)_([^_]*)_([^_]*)\Z", text)
-        kind = kinds.BY_SHORT.get(parts.group(1)) if parts else None
-        if kind is None or kind.name == "Mesh":
-            if parts and kind is not None:
-                raise not_found("Could not retrieve a resource")
+        parts = re.match(r"kri_([a-z]*)_([^_]*)_([^_]*)_([^_]*)_([^_]*)_([^_]*)\Z", text)
+        if parts is None:
             raise bad_request(f'bad request: invalid identifier string: "{text}"')
-        assert parts is not None
+        kind = kinds.BY_SHORT.get(parts.group(1))
+        if kind is None:
+            raise bad_request(f'bad request: unknown short name of resource type: "{parts.group(1)}"')
+        if kind.name == "Mesh":
+            # Shown by every mesh, and not found.
+            raise not_found("Could not retrieve a resource")
         for resource in self.store.list(kind.name, parts.group(2)):
             if render.resource_kri(kind, resource, parts.group(6)) == text:
                 return answer(render.universal(resource))

@@ -37,10 +37,13 @@ def _warnings(kind: str, name: str, spec: dict) -> Iterator[str]:
         if problems:
             words = "It does not conform to the DNS format (RFC 1035). This is deprecated. Errors:"
             yield f"Invalid {kind} resource name: '{name}'. {words} {'; '.join(problems)}"
-        if kind in ("MeshService", "MeshMultiZoneService"):
-            for port in spec.get("ports") or []:
-                for problem in rfc1123_label_problems(port["name"]) if port.get("name") else []:
-                    yield f'Invalid {kind} SNI (port "{port["name"]}"): {problem}. This is deprecated.'
+        ports = [spec["match"]] if kind == "MeshExternalService" else spec.get("ports") or []
+        for port in ports:
+            section = port.get("name") or str(port.get("port", 0))
+            found = rfc1123_label_problems(name)
+            problems = [f'name "{name}" does not conform to RFC 1123: {"; ".join(found)}'] if found else []
+            for problem in [*problems, *rfc1123_label_problems(section)]:
+                yield f'Invalid {kind} SNI (port "{section}"): {problem}. This is deprecated.'
         return
     if kind == "MeshTrust" and spec.get("origin") is not None:
         yield "setting spec.origin field is deprecated"

@@ -34,6 +34,22 @@ def keep(kind: str, body: dict) -> dict:
     return _message(body, message_of(kind))
 
 
+def check_meta(body: dict) -> None:
+    """The types of what every resource has; the spec kinds have a schema for it."""
+    for name in ("type", "mesh", "name"):
+        if not isinstance(body.get(name, ""), str):
+            field = f"Go struct field ResourceMeta.{name} of type string"
+            raise DecodeError(f"json: cannot unmarshal {_json(body[name])} into {field}")
+    labels = body.get("labels") or {}
+    if not isinstance(labels, dict):
+        field = "Go struct field ResourceMeta.labels of type map[string]string"
+        raise DecodeError(f"json: cannot unmarshal {_json(labels)} into {field}")
+    for value in labels.values():
+        if not isinstance(value, str):
+            field = "Go struct field ResourceMeta.labels of type string"
+            raise DecodeError(f"json: cannot unmarshal {_json(value)} into {field}")
+
+
 def _message(value: dict, message: str) -> dict:
     out = {}
     for name, kind in _MESSAGES.get(message, {}).items():

@@ -28,6 +28,12 @@ QUALIFIED_NAME = (
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+LABEL_KEY = (
+    "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end w"
+    "ith an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validatio"
+    "n is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g."
+    " 'example.com/MyName')"
+)
 LABEL_VALUE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
@@ -158,6 +164,8 @@ def label_problems(key: str, value: str) -> list[str]:
     """What Kubernetes says about a label."""
     problems = []
     prefix, slash, name = key.rpartition("/")
+    if "/" in prefix:
+        return [LABEL_KEY, *_value_problems(value)]
     if slash and not _SUBDOMAIN.match(prefix):
         problems.append(f"prefix part {RFC1123_SUBDOMAIN}" if prefix else "prefix part must be non-empty")
     if not name:
@@ -166,11 +174,12 @@ def label_problems(key: str, value: str) -> list[str]:
         problems.append("name part must be no more than 63 bytes")
     if not _NAME_PART.match(name):
         problems.append(QUALIFIED_NAME)
-    if len(value) > 63:
-        problems.append("must be no more than 63 bytes")
-    if not _VALUE.match(value):
-        problems.append(LABEL_VALUE)
-    return problems
+    return problems + _value_problems(value)
+
+
+def _value_problems(value: str) -> list[str]:
+    problems = ["must be no more than 63 bytes"] if len(value) > 63 else []
+    return problems if _VALUE.match(value) else [*problems, LABEL_VALUE]
 
 
 def is_subdomain(name: str) -> bool:
@@ -178,10 +187,12 @@ def is_subdomain(name: str) -> bool:
 
 
 def rfc1035_problems(name: str) -> list[str]:
-    problems = [] if len(name) <= 63 else ["must be no more than 63 bytes"]
+    problems = [] if len(name) <= 63 else ["must be no more than 63 characters"]
     return problems + ([] if re.match(r"[a-z]([-a-z0-9]*[a-z0-9])?\Z", name) else [RFC1035])
 
 
 def rfc1123_label_problems(name: str) -> list[str]:
-    problems = [] if len(name) <= 63 else ["must be no more than 63 bytes"]
-    return problems + ([] if re.match(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z", name) else [RFC1123_LABEL])
+    problems = [] if len(name) <= 63 else ["must be no more than 63 characters"]
+    if re.match(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z", name):
+        return problems
+    return [*problems, "must not contain dots" if "." in name else RFC1123_LABEL]

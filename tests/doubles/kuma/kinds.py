@@ -61,8 +61,9 @@ def _kind(entry: dict) -> Kind:
 
 KINDS = {entry["name"]: _kind(entry) for entry in CATALOGUE["resources"]}
 BY_PATH = {kind.path: kind for kind in KINDS.values()}
-# Listed as "globalsecrets", usually written with a dash.
+# Listed without a dash, and known with one.
 BY_PATH["global-secrets"] = KINDS["GlobalSecret"]
+BY_PATH["zone-ingresses"] = KINDS["ZoneIngress"]
 BY_SHORT = {kind.short: kind for kind in KINDS.values() if kind.short}
 
 

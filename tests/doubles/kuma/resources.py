@@ -24,6 +24,8 @@ _INVALID_NAME = (
     "invalid characters. A lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character"
 )
+_MESH = re.compile(r"[0-9a-z\-_.]*\Z")
+_INVALID_MESH = "invalid characters. Valid characters are numbers, lowercase latin letters and '-', '_', '.' symbols."
 _ON_ZONE = (
     "On zone control plane you can only modify zone resources with 'kumactl apply' or via the HTTP API. You can still "
     "use 'kumactl' or the HTTP API to modify the rest of the resource on the global control plane.\n"
@@ -110,6 +112,7 @@ class Resources:
         """The body and what is kept of it."""
         body = decode(content, "map[string]interface {}" if kind.plugin else "map[string]json.RawMessage")
         if not kind.plugin:
+            flat.check_meta(body)
             spec = flat.keep(kind.name, body)
             problems = flat.violations(kind.name, spec)
             if problems:
@@ -143,6 +146,8 @@ class Resources:
             found.append(("name", "value length must less or equal 253"))
         elif not _NAME.match(body["name"]):
             found.append(("name", _INVALID_NAME))
+        if kind.mesh_scoped and not _MESH.match(sent):
+            found.append(("mesh", _INVALID_MESH))
         if found:
             raise invalid(found)
 
