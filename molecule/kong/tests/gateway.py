@@ -15,6 +15,8 @@ KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 # Every node passes on what comes to the port.
 NODES = ("10.98.96.12", "10.98.96.13")
 HOST = "demo.example.com"
+# The service waits five seconds for somebody who never answers, and says so.
+SLOW = "/dial?host=192.0.2.1&port=80&protocol=http&request=hostname&tries=1"
 KEY = "a-key-that-only-alice-has"
 DOCUMENT: dict[str, t.Any] = {
     "_format_version": "3.0",
@@ -88,7 +90,7 @@ class Answer(t.NamedTuple):
 
 
 def ask(path: str, node: str = NODES[1], **headers: str) -> Answer:
-    connection = http.client.HTTPConnection(node, 30080, timeout=5)
+    connection = http.client.HTTPConnection(node, 30080, timeout=15)
     try:
         connection.request("GET", path, headers={"Host": HOST, **headers})
         answer = connection.getresponse()
@@ -99,19 +101,26 @@ def ask(path: str, node: str = NODES[1], **headers: str) -> Answer:
 
 
 class Load:
-    """Clients that ask without a pause, by turns at every node, each time over a new connection."""
+    """Clients that ask without a pause, by turns at every node, each time over a new connection.
 
-    def __init__(self, clients: int = 3) -> None:
+    Some get quick answers, the others wait for seconds: a pod that simply ends loses what it has begun.
+    """
+
+    def __init__(self, quick: int = 3, slow: int = 3) -> None:
         self.asked = 0
         self.lost: list[str] = []
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(NODES[number % 2],)) for number in range(clients)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(path, NODES[number % 2]))
+            for path, clients in (("/hostname", quick), (SLOW, slow))
+            for number in range(clients)
+        ]
 
-    def _run(self, node: str) -> None:
+    def _run(self, path: str, node: str) -> None:
         while not self._stop.wait(0.02):
             self.asked += 1
             try:
-                answer = ask("/hostname", node)
+                answer = ask(path, node)
                 if answer.status != 200:
                     self.lost.append(f"{answer.status} {answer.body[:100]}")
             except (OSError, http.client.HTTPException) as error:

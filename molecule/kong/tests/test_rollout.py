@@ -7,6 +7,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import time
 
 import pytest
 from cryptography import x509
@@ -15,6 +16,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import HOST, KEY, NODES, Load, ask, wait_for
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("demo")]
+
+
+def test_clients_notice_a_pod_that_simply_ends(cluster):
+    """What the next test is worth: requests that are cut off are seen."""
+    with Load(quick=0, slow=6) as load:
+        time.sleep(2)
+        pod = next(iter(cluster.gateway_pods()))
+        cluster.run(f"delete pod --namespace kong {pod} --force --grace-period=0")
+        time.sleep(3)
+    assert load.lost
+    cluster.run("rollout status --namespace kong deployment/kong --timeout=60s")
+    wait_for(lambda: len(cluster.gateway_pods()) == 2, 60, "two pods again")
 
 
 def test_pods_that_are_replaced_lose_no_request_and_load_the_same_configuration(cluster, configure, document):

@@ -285,6 +285,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.options import (
     CONNECTION_SPEC,
     cache_dir,
+    mask_kubeconfig,
     nodes,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import DBLESS, POSTGRES, Schemas
@@ -381,6 +382,7 @@ def main() -> None:
     outcome = run.Outcome()
     config = module.params["config"]
     try:
+        mask_kubeconfig(module)
         sources = run.sources(module.params)
         # What is secret in the documents is masked, and nothing else of them: "http" is no secret.
         mask_only(module, config, masks.of_sources([content for _origin, content in sources]))

@@ -164,7 +164,11 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import information
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.options import CONNECTION_SPEC, nodes
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.options import (
+    CONNECTION_SPEC,
+    mask_kubeconfig,
+    nodes,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 
 
@@ -184,6 +188,7 @@ def main() -> None:
     )
     result: dict[str, t.Any] = {}
     try:
+        mask_kubeconfig(module)
         admins = nodes(module.params)
         try:
             result = information.gather(admins, module.params["gather"])

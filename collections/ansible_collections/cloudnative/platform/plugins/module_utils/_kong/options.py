@@ -11,7 +11,15 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import AUTH_ARG_SPEC
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import (
+    AUTH_ARG_SPEC,
+    ConfigError,
+    mask_only,
+    parse_kubeconfig,
+    secrets_of,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Trust
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
 
@@ -37,6 +45,16 @@ CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
     "cache_dir": {"type": "path", "default": "~/.cache/cloudnative-platform/kong"},
 }
 DEFAULT_URL = "http://127.0.0.1:8001"
+
+
+def mask_kubeconfig(module: AnsibleModule) -> None:
+    """What is secret in a kubeconfig is masked, and no word of it that is none, as "v1"."""
+    given = (module.params["kubernetes"] or {}).get("kubeconfig")
+    try:
+        kubeconfig = parse_kubeconfig(given)
+    except ConfigError as e:
+        raise KongError(str(e)) from e
+    mask_only(module, [given, kubeconfig], secrets_of(kubeconfig))
 
 
 def nodes(params: t.Mapping[str, t.Any]) -> list[Admin]:

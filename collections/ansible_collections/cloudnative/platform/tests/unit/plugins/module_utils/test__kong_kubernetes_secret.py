@@ -110,6 +110,23 @@ def test_before_the_first_pod_the_document_is_kept_for_it(api: ApiServer, config
     assert api.writes == 1
 
 
+def test_only_what_is_secret_in_a_kubeconfig_is_masked(api: ApiServer, configure: t.Any) -> None:
+    """A service may be called as a word of the kubeconfig is."""
+    url = f"http://127.0.0.1:{api.server_port}"
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "kong", "cluster": {"server": url}}],
+        "users": [{"name": "kong", "user": {"token": "hunter2"}}],
+        "contexts": [{"name": "kong", "context": {"cluster": "kong", "user": "kong"}}],
+        "current-context": "kong",
+    }
+    where = {"kubeconfig": kubeconfig, "namespace": "kong", "selector": "app=hunter2"}
+    assert configure(kubernetes=where)["actions"] == ["keep the configuration in Secret kong/kong-configuration"]
+    done = configure(kubernetes=where, state="exported", config=None)
+    assert done["msg"] == "state=exported: no pod of app=******** is ready in namespace kong"
+
+
 def test_who_may_not_write_the_secret(api: ApiServer, configure: t.Any) -> None:
     api.forbidden = True
     done = configure()
