@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from . import stories
@@ -96,8 +98,6 @@ def play(name: str, recorded: list[Step], player: Player, plane: ControlPlane) -
 
 def test_the_token_of_the_admin(planes: ControlPlanes) -> None:
     plane = planes.real or planes.double()
-    import base64
-
     data = plane.client().read("/global-secrets/admin-user-token")["data"]
     token = base64.b64decode(data).decode()
     assert claims(token)[1]["Name"] == "mesh-system:admin"

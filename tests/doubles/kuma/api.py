@@ -97,7 +97,7 @@ class Api:
             body = json.loads(request.body)
         except ValueError:
             return Response(400, content_type=None)
-        if not isinstance(body, dict):
+        if not isinstance(body, dict) or not tokens.is_request(body):
             return Response(400, content_type=None)
         text = _TOKENS[which](self.store, body, lambda what: auth.allow_token(user, what))
         return Response(200, text.encode(), "text/plain")

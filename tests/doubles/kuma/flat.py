@@ -37,7 +37,7 @@ def keep(kind: str, body: dict) -> dict:
 def check_meta(body: dict) -> None:
     """The types of what every resource has; the spec kinds have a schema for it."""
     for name in ("type", "mesh", "name"):
-        if not isinstance(body.get(name, ""), str):
+        if not isinstance(body.get(name) or "", str):
             field = f"Go struct field ResourceMeta.{name} of type string"
             raise DecodeError(f"json: cannot unmarshal {_json(body[name])} into {field}")
     labels = body.get("labels") or {}
@@ -74,6 +74,8 @@ def _value(item: Any, kind: str) -> Any:
             raise DecodeError(f"json: cannot unmarshal {_json(item)} into Go value of type map[string]json.RawMessage")
         return _message(item, kind[1:])
     if kind.startswith("map:"):
+        if not isinstance(item, dict):
+            raise DecodeError(f"json: cannot unmarshal {_json(item)} into Go value of type map[string]json.RawMessage")
         empty = "" if kind == "map:string" else None
         return {key: _value(empty if entry is None else entry, kind[4:]) for key, entry in sorted(item.items())}
     if kind.startswith("enum:"):

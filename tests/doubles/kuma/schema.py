@@ -91,7 +91,7 @@ def _object(value: dict, schema: dict, path: str) -> Iterator[str]:
     properties = schema.get("properties", {})
     for name, item in sorted(value.items()):
         field = properties.get(name) or schema.get("additionalProperties")
-        if isinstance(field, dict) and item is not None:
+        if isinstance(field, dict):
             yield from violations(item, field, f"{path}.{name}" if path else name)
 
 

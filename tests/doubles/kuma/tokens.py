@@ -107,6 +107,15 @@ def _revoked(store: Store) -> set[str]:
     return {entry.strip() for entry in text.replace("\n", ",").split(",")}
 
 
+def is_request(body: dict) -> bool:
+    """Whether every field is of its type; Kuma says nothing more about one that is not."""
+    texts = ("name", "mesh", "type", "workload", "zone", "validFor")
+    lists, none = ("scope", "groups"), type(None)
+    good = all(isinstance(body.get(name), (str, none)) for name in texts)
+    good = good and all(isinstance(body.get(name), (list, none)) for name in lists)
+    return good and isinstance(body.get("tags"), (dict, none))
+
+
 def _seconds(body: dict, found: list[Violation], required: bool = False) -> float:
     text = body.get("validFor") or ""
     if not text:
