@@ -229,6 +229,9 @@ def config(node: Node) -> dict[str, Any]:
     body["mode"] = "global" if options.mode == "global" else "zone"
     body["environment"] = options.environment
     body["multizone"]["zone"]["name"] = options.zone
+    if options.mode == "federated-zone":
+        # Not recorded: from the configuration's struct in Kuma 2.14.
+        body["multizone"]["zone"]["globalAddress"] = "grpcs://127.0.0.1:5685"
     body["apiServer"]["readOnly"] = options.read_only
     body["apiServer"]["http"].update(interface=options.host, port=options.port)
     body["apiServer"]["authn"]["localhostIsAdmin"] = options.localhost_is_admin
