@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import Raw, suggestion
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.schemas import Record
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion
 
 #: What the clock says is no difference.
 TIMES = ("created_at", "updated_at")

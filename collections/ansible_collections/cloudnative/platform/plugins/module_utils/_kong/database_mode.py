@@ -22,6 +22,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan im
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import Node, Schemas
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run import Outcome, Wish
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many
 
 
 def carry_out(admin: Admin, about: Node, schemas: Schemas, wish: Wish, outcome: Outcome) -> None:
@@ -69,7 +70,7 @@ def _guard(plan: Plan, wish: Wish) -> None:
     problems = guard.hashes(plan, wish.document.transform) if wish.document else []
     # Whoever names what is to go has said so; the guard is for what follows from a document that lacks it.
     if wish.state == "present" or wish.document is None:
-        reason = guard.too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
+        reason = too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
         problems += [reason] if reason else []
     if problems:
         raise Problems(problems)

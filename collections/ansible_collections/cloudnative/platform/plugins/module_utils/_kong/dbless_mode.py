@@ -27,6 +27,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan im
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import Node, Schemas
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run import Outcome, Wish
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many
 
 
 def rendered(wish: Wish, outcome: Outcome) -> str:
@@ -89,7 +90,7 @@ def _bring(
     behind: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome, text: str
 ) -> None:
     plan, catalogue = _difference(*behind[0], schemas, wish)
-    reason = guard.too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
+    reason = too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
     if reason:
         raise Problems([reason])
     outcome.warnings += plan.warnings

@@ -17,12 +17,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
     KINDS,
     Problems,
     Raw,
-    listed,
     name_of,
     reference_of,
     singular,
-    suggestion,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed, suggestion
 
 FORMATS = ("3.0", "2.1", "1.1")
 #: Stands in an output for a secret; a document in which it stands was exported without them.

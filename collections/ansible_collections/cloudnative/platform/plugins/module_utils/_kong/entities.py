@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed as listed
-from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion as suggestion
-
 Raw = dict[str, t.Any]
 
 

@@ -12,7 +12,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.documen
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import CREDENTIALS, KINDS
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan import CREATE, Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.rewrites import is_password_hash
-from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many as too_many
 
 #: Credentials whose missing field each node without a database would make up for itself.
 _MADE_UP = {kind: KINDS[kind].generated for kind in CREDENTIALS if KINDS[kind].generated}

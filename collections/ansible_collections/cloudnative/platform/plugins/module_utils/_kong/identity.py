@@ -31,10 +31,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
     Raw,
     by_level,
     singular,
-    suggestion,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.observed import Observed, key_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.rewrites import rewritten
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion
 
 _NULL = "{} is null, leave it out to get its default"
 NAMESPACE = uuid.UUID("5a0f3c0e-6d0c-5d0b-9f0f-3f8f0b0a6b53")

@@ -22,11 +22,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
     KINDS,
     RELEASABLE,
     Raw,
-    listed,
     singular,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.identity import Identities
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.observed import Key, Observed, key_of, owned
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
 
 MANAGED_BY = "managed-by="
 CREATE, UPDATE, DELETE, RELEASE = "create", "update", "delete", "release"

@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import Raw, suggestion
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion
 
 #: Names of fields that hold secrets where the schema does not mark them `encrypted`.
 _SECRET_NAMES = ("password", "secret", "token", "private_key", "api_key", "apikey", "secrets")

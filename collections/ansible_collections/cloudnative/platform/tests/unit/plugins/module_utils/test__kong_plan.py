@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import guard, plan, sync, writes
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.observed import Observed
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kong_support import (
     ID,
     catalogue,
@@ -346,11 +347,9 @@ def test_absence_of_an_owner() -> None:
 
 
 def test_the_guard() -> None:
-    assert guard.too_many(["a", "b"], 2) is None
-    assert guard.too_many(["a"] * 50, -1) is None
-    assert "3 entities would be deleted, more than prune_max=2 allows: a, b, c" in (
-        guard.too_many(["a", "b", "c"], 2) or ""
-    )
+    assert too_many(["a", "b"], 2) is None
+    assert too_many(["a"] * 50, -1) is None
+    assert "3 entities would be deleted, more than prune_max=2 allows: a, b, c" in (too_many(["a", "b", "c"], 2) or "")
 
 
 def test_a_hash_is_not_given_to_a_kong_that_would_hash_it() -> None:

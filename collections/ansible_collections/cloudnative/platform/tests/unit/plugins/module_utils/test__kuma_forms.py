@@ -28,7 +28,7 @@ def differences(kind: str, wished: dict[str, t.Any], there: dict[str, t.Any]) ->
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), FORMS, ids=[f"{sent['type']}-{sent['name']}-{n}" for n, (sent, _) in enumerate(FORMS)]
+    ("sent", "kept"), FORMS, ids=[f"{sent['type']}-{sent['name']}-{n}" for n, (sent, kept) in enumerate(FORMS)]
 )
 def test_what_was_sent_does_not_differ_from_what_is_kept(sent: dict[str, t.Any], kept: dict[str, t.Any]) -> None:
     if "foo" not in str(sent):
