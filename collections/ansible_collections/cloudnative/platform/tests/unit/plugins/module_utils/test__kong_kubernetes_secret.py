@@ -13,7 +13,6 @@ import threading
 import typing as t
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import kubernetes_secret
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
@@ -81,7 +80,9 @@ def fixture_api() -> t.Iterator[ApiServer]:
 
 
 @pytest.fixture(name="configure")
-def fixture_configure(api: ApiServer, capsys: pytest.CaptureFixture[str]) -> t.Callable[..., dict[str, t.Any]]:
+def fixture_configure(
+    api: ApiServer, capsys: pytest.CaptureFixture[str], give_arguments: t.Callable[[dict[str, t.Any]], None]
+) -> t.Callable[..., dict[str, t.Any]]:
     def run(check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         where = {"host": f"http://127.0.0.1:{api.server_port}", "namespace": "kong", "selector": "app=kong"}
         arguments = {
@@ -92,7 +93,8 @@ def fixture_configure(api: ApiServer, capsys: pytest.CaptureFixture[str]) -> t.C
             "_ansible_check_mode": check,
             **options,
         }
-        with patch_module_args(arguments), pytest.raises(SystemExit):
+        give_arguments(arguments)
+        with pytest.raises(SystemExit):
             kong_config.main()
         return json.loads(capsys.readouterr().out)
 

@@ -10,7 +10,6 @@ import json
 import typing as t
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
 
@@ -20,9 +19,12 @@ TIMEOUT = {"type": "MeshTimeout", "name": "slow", "spec": {"to": []}}
 
 
 @pytest.fixture(name="failure")
-def fixture_failure(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., str]:
+def fixture_failure(
+    capsys: pytest.CaptureFixture[str], give_arguments: t.Callable[[dict[str, t.Any]], None]
+) -> t.Callable[..., str]:
     def run(**options: t.Any) -> str:
-        with patch_module_args({"api_url": DEAD, **options}), pytest.raises(SystemExit):
+        give_arguments({"api_url": DEAD, **options})
+        with pytest.raises(SystemExit):
             kuma_resources.main()
         output = capsys.readouterr().out
         result = json.loads(output)
