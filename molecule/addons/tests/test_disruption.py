@@ -57,6 +57,28 @@ def test_objective_out_of_range_is_refused_before_any_host_is_touched(playbook):
     assert "Prepare the registry hosts" not in done.stdout
 
 
+def test_what_was_changed_by_hand_is_reported_and_taken_back(playbook, cluster, get_host):
+    cluster.run("--namespace monitoring delete prometheusrule hosts")
+    cluster.run(
+        """--namespace monitoring     patch = json.dumps({"data": {"blackbox.yml": "{}"}})
+    cluster.run(f"--namespace monitoring patch configmap blackbox-exporter --type merge --patch '{patch}'")
+    worker = get_host("worker1")
+    worker.check_output("systemctl stop node-exporter")
+    report = playbook("report_drift")
+    assert report.returncode == 2
+    for line in (
+        "would create PrometheusRule monitoring/hosts",
+        "would update ConfigMap monitoring/blackbox-exporter",
+        "start node-exporter.service",
+    ):
+        assert line in report.stdout
+    assert "drift: 3 changes" in report.stdout
+    assert playbook("site").returncode == 0
+    assert cluster.get("prometheusrule --namespace monitoring hosts")["spec"]["groups"]
+    assert "modules" in cluster.get("configmap --namespace monitoring blackbox-exporter")["data"]["blackbox.yml"]
+    assert worker.service("node-exporter").is_running
+
+
 def test_monitoring_that_is_taken_away_leaves_nothing(playbook, cluster, get_host):
     done = playbook("site", "--extra-vars", "monitoring_state=absent")
     assert done.returncode == 0
