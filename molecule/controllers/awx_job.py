@@ -23,6 +23,15 @@ import typing as t
 import ansible_runner
 
 JOB_ID = 7
+# What AWX answers when a program asks (get_password_prompts): regular expressions of prompts, and here no password for any.
+PROMPTS = (
+    r"BECOME password.*:\s*?$",
+    r"SSH password:\s*?$",
+    r"Password:\s*?$",
+    r"Vault password:\s*?$",
+    r"Enter passphrase for .*:\s*?$",
+    r"Bad passphrase, try again for .*:\s*?$",
+)
 BIN = pathlib.Path(sys.executable).parent
 
 
@@ -42,7 +51,7 @@ def run(job: dict[str, t.Any], directory: pathlib.Path) -> dict[str, t.Any]:
         "private_data_dir": str(controller),
         "playbook": job["playbook"],
         "inventory": str(controller / "inventory" / "hosts"),
-        "passwords": {"yes": "yes", "no": "no", "": ""},
+        "passwords": dict.fromkeys(PROMPTS, ""),
         "suppress_env_files": True,
         "envvars": environment(job, controller / "project", runner),
         "ssh_key": pathlib.Path(job["key"]).read_text(),

@@ -59,8 +59,7 @@ def test_objective_out_of_range_is_refused_before_any_host_is_touched(playbook):
 
 def test_what_was_changed_by_hand_is_reported_and_taken_back(playbook, cluster, get_host):
     cluster.run("--namespace monitoring delete prometheusrule hosts")
-    cluster.run(
-        """--namespace monitoring     patch = json.dumps({"data": {"blackbox.yml": "{}"}})
+    patch = json.dumps({"data": {"blackbox.yml": "{}"}})
     cluster.run(f"--namespace monitoring patch configmap blackbox-exporter --type merge --patch '{patch}'")
     worker = get_host("worker1")
     worker.check_output("systemctl stop node-exporter")
