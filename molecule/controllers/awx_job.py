@@ -23,7 +23,7 @@ import typing as t
 import ansible_runner
 
 JOB_ID = 7
-# What AWX answers when a program asks (get_password_prompts): regular expressions of prompts, and here no password for any.
+# What AWX answers when a program asks (get_password_prompts): patterns of prompts, and here no password for any.
 PROMPTS = (
     r"BECOME password.*:\s*?$",
     r"SSH password:\s*?$",
