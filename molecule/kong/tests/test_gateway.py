@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("demo")
 
 
 def test_it_is_a_double_that_answers_and_says_so():
-    assert ask("/nothing", Host="unknown.example.com").headers["server"] == "kong-double/3.9.3 (not Kong)"
+    server = ask("/nothing", Host="unknown.example.com").headers["server"]
+    assert server.startswith("kong-double/") and server.endswith(" (not Kong)")
 
 
 def test_route_leads_to_the_service_from_every_node():
