@@ -28,6 +28,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock imp
 from ansible_collections.cloudnative.platform.plugins.module_utils._run_lock_io import alone, read, remove, write
 
 fork = multiprocessing.get_context("fork")
+# Seconds after which a busy machine is a broken one: a contestant that ended early must not be waited for.
+PATIENCE = 120
 
 
 class Module:
@@ -55,11 +57,11 @@ def release(path, name):
 def race(rounds, contestants, contest):
     """All begin each round at the same moment; what each of them got, by round."""
     barrier = fork.Barrier(contestants)
-    answers = fork.SimpleQueue()
+    answers = fork.Queue()
 
     def contestant(number):
         for turn in range(rounds):
-            barrier.wait(30)
+            barrier.wait(PATIENCE)
             answers.put((turn, contest(turn, number)))
 
     processes = [fork.Process(target=contestant, args=(number,)) for number in range(contestants)]
@@ -67,10 +69,10 @@ def race(rounds, contestants, contest):
         process.start()
     found: dict[int, list[str]] = {}
     for _each in range(rounds * contestants):
-        turn, answer = answers.get()
+        turn, answer = answers.get(timeout=PATIENCE)
         found.setdefault(turn, []).append(answer)
     for process in processes:
-        process.join(30)
+        process.join(PATIENCE)
         assert process.exitcode == 0
     return [sorted(found[turn]) for turn in range(rounds)]
 
