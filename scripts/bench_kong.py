@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,8 +18,8 @@ import typing as t
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODULE = "ansible_collections.cloudnative.platform.plugins.modules.kong_config"
+import bench_module
+
 ALGORITHMS = ("round-robin", "least-connections", "consistent-hashing", "round-robin")
 LISTS = (
     *("services", "routes", "consumers", "upstreams", "plugins", "certificates", "snis", "ca_certificates", "vaults"),
@@ -218,26 +216,9 @@ class Ours:
             "timeout": 300,
             **options,
         }
-        path = self.folder / "arguments.json"
-        path.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
-        started = time.monotonic()
-        with tempfile.TemporaryFile() as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, str(path)], stdout=out, stderr=subprocess.STDOUT, env=environment
-            )
-            _pid, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            wall = time.monotonic() - started
-            out.seek(0)
-            text = out.read().decode()
-        if process.returncode:
-            raise SystemExit(f"bench_kong: the module failed: {text[-2000:]}")
-        result = json.loads(text)
+        result, took = bench_module.run("kong_config", arguments, self.folder)
         return {
-            "wall_seconds": round(wall, 2),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-            "memory_megabytes": round(usage.ru_maxrss / 1024),
+            **took,
             "requests": result["requests"],
             "changed": result["changed"],
             "counts": result.get("counts"),
@@ -246,7 +227,7 @@ class Ours:
 
 def writes(url: str, folder: pathlib.Path, factor: int) -> tuple[list[list[Request]], list[Request]]:
     """The bare writes of the configuration, level by level, and the deletes that undo them, from the module's plan."""
-    sys.path.insert(0, str(ROOT / "collections"))
+    sys.path.insert(0, str(bench_module.ROOT / "collections"))
     from ansible_collections.cloudnative.platform.plugins.module_utils._kong import document, plan, sync
     from ansible_collections.cloudnative.platform.plugins.module_utils._kong import writes as requests
     from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin

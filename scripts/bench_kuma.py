@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,8 +16,8 @@ import typing as t
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODULE = "ansible_collections.cloudnative.platform.plugins.modules.kuma_resources"
+import bench_module
+
 MESH = "bench"
 #: What the issue promises for 1,000 resources that don't change.
 BOUNDS = {"requests_per_thousand_of_a_kind": 2, "unchanged_seconds": 3.0, "writes_for_one_change": 1}
@@ -71,25 +69,9 @@ def run(url: str, folder: pathlib.Path, documents: list[dict[str, t.Any]], **opt
     source = folder / "mesh.json"
     source.write_text(json.dumps(documents))
     arguments = {"api_url": url, "src": [str(source)], "timeout": 120, "owner": "bench", **options}
-    path = folder / "arguments.json"
-    path.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
-    started = time.monotonic()
-    with tempfile.TemporaryFile() as out:
-        command = [sys.executable, "-m", MODULE, str(path)]
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - started
-        out.seek(0)
-        text = out.read().decode()
-    if process.returncode:
-        raise SystemExit(f"bench_kuma: the module failed: {text[-2000:]}")
-    result = json.loads(text)
+    result, took = bench_module.run("kuma_resources", arguments, folder)
     return {
-        "wall_seconds": round(wall, 2),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "memory_megabytes": round(usage.ru_maxrss / 1024),
+        **took,
         "requests": result["requests"],
         "writes": sum(result["counts"].values()),
         "changed": result["changed"],

@@ -152,6 +152,7 @@ class Lab:
     def targets_up(self) -> bool:
         """Whether Prometheus in the cluster has found targets, and all of them up."""
         path = "/api/v1/namespaces/monitoring/services/prometheus:web/proxy/api/v1/targets?state=active"
+        # Its Service has nobody behind it at first, which kubectl takes for an error.
         command = f"kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw '{path}' || true"
         answer = self.ssh(self.group("kube_control_plane")[0], command)
         targets = json.loads(answer)["data"]["activeTargets"] if answer else []

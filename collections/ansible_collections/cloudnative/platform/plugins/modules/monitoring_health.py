@@ -92,7 +92,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
     ApiError,
     ClientError,
     Cluster,
-    Unreachable,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import health
 
@@ -157,7 +156,7 @@ def main() -> None:
             if not problems or waited > params["within"]:
                 break
             time.sleep(PAUSE)
-    except (Unreachable, ClientError) as e:
+    except ClientError as e:
         module.fail_json(msg=str(e))
     module.exit_json(
         changed=False,
