@@ -5,6 +5,7 @@
 """Writes a lock file: the platform's, and an image with the double of Kong. `bundle_lock_path` makes a bundle of it.
 
 The component is called kong-double, so that nothing takes it for Kong: who wants it says `kong_component: kong-double`.
+kong-double-next says that it is a later version, for those who want to see a gateway change its version.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOCK = ROOT / "collections/ansible_collections/cloudnative/platform/roles/bundle/files/lock.yml"
 DOUBLE = pathlib.Path(__file__).resolve().parent / "kong"
 LIBRARY = "/usr/lib/kong-double"
-VERSION = "3.9.3"
+#: Which Kong each of the images says it is.
+VERSIONS = {"kong-double": "3.9.3", "kong-double-next": "3.9.4"}
 PYTHON = "python3.11"
 COMMAND = f"""#!/usr/bin/{PYTHON} -B
 import sys
@@ -48,27 +50,29 @@ def with_doubles(lock: dict) -> dict:
         {"path": f"{LIBRARY}/kong/{path.relative_to(DOUBLE)}", "content": literal(path.read_text())} for path in files
     ]
     tree.append({"path": "/usr/local/bin/kong", "content": COMMAND, "mode": "0755"})
-    lock["components"].append(
-        {
-            "name": "kong-double",
-            "kind": "image",
-            "version": VERSION,
-            "licence": "GPL-3.0-or-later AND Apache-2.0",
-            "home": "https://github.com/cloudnative-platform/cloudnative.platform",
-            "ref": "cloudnative.platform/kong-double:{version}",
-            "source": {
-                "debian": ["python"],
-                "tree": tree,
-                "config": {
-                    "entrypoint": ["/usr/local/bin/kong"],
-                    "cmd": ["docker-start"],
-                    "user": "1000:1000",
-                    "env": {"PATH": "/usr/local/bin:/usr/bin"},
-                },
-            },
-        }
-    )
+    lock["components"] += [image(name, version, tree) for name, version in VERSIONS.items()]
     return lock
+
+
+def image(name: str, version: str, tree: list[dict]) -> dict:
+    return {
+        "name": name,
+        "kind": "image",
+        "version": version,
+        "licence": "GPL-3.0-or-later AND Apache-2.0",
+        "home": "https://github.com/cloudnative-platform/cloudnative.platform",
+        "ref": f"cloudnative.platform/{name}:{{version}}",
+        "source": {
+            "debian": ["python"],
+            "tree": tree,
+            "config": {
+                "entrypoint": ["/usr/local/bin/kong"],
+                "cmd": ["docker-start"],
+                "user": "1000:1000",
+                "env": {"PATH": "/usr/local/bin:/usr/bin", "KONG_DOUBLE_VERSION": version},
+            },
+        },
+    }
 
 
 def main(target: str) -> None:

@@ -19,8 +19,9 @@ from .node import Node
 from .paging import Result, listing, next_link, page_size
 from .targets import Targets
 from .validators import UUID, unescape
+from .version import VERSION
 
-SERVER = "kong-double/3.9.3 (not Kong)"
+SERVER = f"kong-double/{VERSION} (not Kong)"
 _COLLECTION, _ENTITY = ("GET", "POST"), ("DELETE", "GET", "PATCH", "PUT")
 
 

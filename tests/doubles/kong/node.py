@@ -26,6 +26,7 @@ from .paging import Result, decode_offset, listing, next_link, page_size, tag_pa
 from .schema import ShorthandError
 from .store import Store
 from .validators import tag as tag_problem
+from .version import VERSION
 
 Endpoints = dict[str, Callable[[Request], "Result"]]
 _NO_CONFIG = "this endpoint is only available when Kong is configured to not use a database"
@@ -85,6 +86,7 @@ class Node:
 
     def root(self, _request: Request) -> Result:
         body = clone(self.data["root"])
+        body["version"] = VERSION
         configuration = body["configuration"] = clone(self.data["configuration"])
         configuration["database"] = self.options.database
         host = self.options.host
