@@ -6,7 +6,8 @@
 
 """What the platform's dashboards show: all of them, and those about the whole. Pure.
 
-Each query finds something on a healthy cluster of one control plane and one worker, so that an empty panel is a fault;
+Each query finds something on a healthy cluster of one control plane and one worker, and on a gateway that is asked for
+something now and then, so that an empty panel is a fault;
 where good news is an empty answer, it is turned into a zero.
 """
 
@@ -16,6 +17,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import (
     dashboards_cluster,
+    dashboards_gateway,
     dashboards_hosts,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards_hosts import (
@@ -48,9 +50,14 @@ PARTS = "prometheus|alertmanager|prometheus-operator|kube-state-metrics|metrics-
 BUDGET = [(-100, RED), (0.1, YELLOW), (0.5, GREEN)]
 DAY = 86400
 
+#: Of add-ons that are not always there, by the name of their role.
+OF_ADDONS: dict[str, t.Callable[[], Dashboard]] = {"kong": dashboards_gateway.gateway}
 
-def dashboards(datasource: str, refresh: str, since: str) -> dict[str, dict[str, t.Any]]:
-    """Return all dashboards as Grafana's JSON, by their uid."""
+
+def dashboards(
+    datasource: str, refresh: str, since: str, addons: t.Collection[str] = ()
+) -> dict[str, dict[str, t.Any]]:
+    """Return all dashboards as Grafana's JSON, by their uid; those of *addons* come after those of every platform."""
     made = (
         _overview(),
         dashboards_hosts.nodes(),
@@ -59,6 +66,7 @@ def dashboards(datasource: str, refresh: str, since: str) -> dict[str, dict[str,
         dashboards_hosts.registry(),
         _monitoring(),
         _slos(),
+        *(make() for name, make in OF_ADDONS.items() if name in addons),
     )
     return {dashboard.uid: render(dashboard, datasource, refresh, since) for dashboard in made}
 

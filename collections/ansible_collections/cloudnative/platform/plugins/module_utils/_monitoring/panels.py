@@ -102,8 +102,12 @@ def per_second(series: str, *labels: str) -> str:
     return f"{grouped}(rate({series}[$__rate_interval]))"
 
 
+def quantile(share: float, series: str, *labels: str) -> str:
+    return f"histogram_quantile({share}, {per_second(series, 'le', *labels)})"
+
+
 def p99(series: str, *labels: str) -> str:
-    return f"histogram_quantile(0.99, {per_second(series, 'le', *labels)})"
+    return quantile(0.99, series, *labels)
 
 
 def _panel(

@@ -11,11 +11,12 @@ import pytest
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import panels
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards import dashboards, queries
 
-DASHBOARDS = dashboards("prometheus", "1m", "now-3h")
+ADDONS = ("kong",)
+DASHBOARDS = dashboards("prometheus", "1m", "now-3h", ADDONS)
 
 
 def test_what_there_is():
-    assert list(DASHBOARDS) == [
+    assert list(dashboards("prometheus", "1m", "now-3h")) == [
         "platform-overview",
         "platform-nodes",
         "platform-workloads",
@@ -24,6 +25,10 @@ def test_what_there_is():
         "platform-monitoring",
         "platform-slos",
     ]
+
+
+def test_addons_bring_their_own():
+    assert [uid for uid in DASHBOARDS if uid not in dashboards("prometheus", "1m", "now-3h")] == ["platform-gateway"]
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -53,7 +58,7 @@ def test_panels_do_not_overlap(uid):
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_every_panel_asks_the_given_source(uid):
-    made = dashboards("another", "1m", "now-3h")[uid]
+    made = dashboards("another", "1m", "now-3h", ADDONS)[uid]
     sources = [panel["datasource"] for panel in made["panels"] if panel["type"] != "row"]
     sources += [target["datasource"] for panel in made["panels"] for target in panel.get("targets", [])]
     sources += [choice["datasource"] for choice in made["templating"]["list"]]
