@@ -1,4 +1,4 @@
-"""What happens when pods are replaced, when certificates come, and when the gateway is taken away."""
+"""Pods that are replaced, nodes that are drained, another version, certificates, and the end of the gateway."""
 
 from __future__ import annotations
 
@@ -43,6 +43,40 @@ def test_pods_that_are_replaced_lose_no_request_and_load_the_same_configuration(
     assert ask("/private/hostname", apikey=KEY).status == 200
     done = configure(document())
     assert "changed=0" in done.stdout
+
+
+def test_a_node_that_is_drained_loses_no_request(cluster):
+    before = cluster.gateway_pods()
+    try:
+        with Load() as load:
+            cluster.drain("worker1")
+            assert cluster.gateway_nodes() == ["cp1"] * 2
+            cluster.run("uncordon worker1")
+            # Both pods are on one node now: the second may not go before there is another one for the first.
+            cluster.drain("cp1", "--pod-selector app.kubernetes.io/component=gateway")
+            assert cluster.gateway_nodes() == ["worker1"] * 2
+    finally:
+        cluster.run("uncordon cp1 worker1")
+    assert load.asked > 100
+    assert load.lost == []
+    assert not set(cluster.gateway_pods()) & set(before)
+
+
+def test_another_version_of_kong_loses_no_request(cluster, configure, document):
+    """Up, with a configuration that changes at the same time, and down again."""
+    other = document()
+    other["services"][0]["routes"][0]["tags"] = ["next"]
+    first = ask("/nothing", Host="unknown.example.com").headers["server"]
+    with Load() as load:
+        assert configure(other, kong_component="kong-double-next").returncode == 0
+        second = ask("/nothing", Host="unknown.example.com").headers["server"]
+        assert configure(document()).returncode == 0
+        wait_for(lambda: len(cluster.gateway_pods()) == 2, 60, "the pods of the other version are gone")
+    assert first != second
+    assert ask("/nothing", Host="unknown.example.com").headers["server"] == first
+    assert load.asked > 100
+    assert load.lost == []
+    assert "changed=0" in configure(document()).stdout
 
 
 def test_certificate_of_a_host(configure, document):
