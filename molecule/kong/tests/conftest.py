@@ -33,10 +33,12 @@ def document() -> t.Callable[[], dict[str, t.Any]]:
 def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Callable[..., t.Any]:
     """Runs the playbook of those who work on routes, or another one. Returns how it ended."""
 
-    def run(content: dict[str, t.Any], name: str = "configure_gateway", **variables: t.Any) -> t.Any:
+    def run(
+        content: dict[str, t.Any], name: str = "configure_gateway", check: bool = False, **variables: t.Any
+    ) -> t.Any:
         path = tmp_path_factory.mktemp("variables") / "variables.yml"
         path.write_text(yaml.safe_dump({"kong_configuration": content, **variables}))
-        return playbook(name, "--extra-vars", f"@{path}")
+        return playbook(name, "--extra-vars", f"@{path}", *(["--check", "--diff"] if check else []))
 
     return run
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import http.client
+import ipaddress
 import json
 import pathlib
 import threading
 import time
 import typing as t
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/kong/inventory/hosts.ini"
 BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json").expanduser()
@@ -97,8 +103,8 @@ class Answer(t.NamedTuple):
     headers: dict[str, str]
 
 
-def ask(path: str, node: str = NODES[1], **headers: str) -> Answer:
-    connection = http.client.HTTPConnection(node, 30080, timeout=15)
+def ask(path: str, node: str = NODES[1], port: int = 30080, **headers: str) -> Answer:
+    connection = http.client.HTTPConnection(node, port, timeout=15)
     try:
         connection.request("GET", path, headers={"Host": HOST, **headers})
         answer = connection.getresponse()
@@ -174,3 +180,22 @@ def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> Non
     while not condition():
         assert time.monotonic() < ends, f"not within {seconds} s: {what}"
         time.sleep(0.5)
+
+
+def certificate(host: str, address: str) -> dict[str, t.Any]:
+    """A certificate that trusts itself and its key, as `kong_certificates` takes them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(address))])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + datetime.timedelta(days=2))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {
+        "names": [host],
+        "certificate": made.public_bytes(serialization.Encoding.PEM).decode(),
+        "key": key.private_bytes(*form).decode(),
+    }

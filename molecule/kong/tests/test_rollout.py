@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from gateway import HOST, KEY, NODES, Load, ask, wait_for
+from gateway import HOST, KEY, NODES, Load, ask, certificate, wait_for
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("demo")]
 
@@ -80,23 +75,11 @@ def test_another_version_of_kong_loses_no_request(cluster, configure, document):
 
 
 def test_certificate_of_a_host(configure, document):
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address(NODES[1]))])
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + datetime.timedelta(days=2))
-        .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-        .decode()
-    )
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    given = {"names": [HOST], "certificate": certificate, "key": key.private_bytes(*form).decode()}
+    given = certificate(HOST, NODES[1])
     done = configure(document(), kong_certificates=[given])
     assert done.returncode == 0
     assert "PRIVATE KEY" not in done.stdout
-    context = ssl.create_default_context(cadata=certificate)
+    context = ssl.create_default_context(cadata=given["certificate"])
     with (
         socket.create_connection((NODES[1], 30443), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname=HOST) as encrypted,
@@ -105,6 +88,20 @@ def test_certificate_of_a_host(configure, document):
         connection.sock = encrypted
         connection.request("GET", "/hostname")
         assert connection.getresponse().status == 200
+
+
+def test_a_pod_on_each_node_that_takes_the_ports_of_its_host(cluster, configure, document):
+    """And back: each time there are pods of the new kind before those of the old one end."""
+    done = configure(document(), kong_workload="DaemonSet", kong_exposure="hostPort", kong_http_port=8000)
+    assert done.returncode == 0
+    wait_for(lambda: sorted(cluster.gateway_nodes()) == ["cp1", "worker1"], 60, "one pod on each node")
+    assert [ask("/hostname", node, port=8000).status for node in NODES] == [200, 200]
+    namespace = cluster.get("namespace kong")["metadata"]["labels"]
+    assert namespace["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert configure(document()).returncode == 0
+    assert [ask("/hostname", node).status for node in NODES] == [200, 200]
+    namespace = cluster.get("namespace kong")["metadata"]["labels"]
+    assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_the_platform_is_verified_and_then_taken_away(playbook, cluster, configure, document):
