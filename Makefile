@@ -6,7 +6,7 @@ KILLS ?= 20
 SEED ?=
 # Further arguments for every ansible-playbook of `make up`, e.g. ARGS="-e network_plugin=flannel"
 ARGS ?=
-# Parts that `make bench` measures: bundle install rerun fifty worker monitoring floor apply; all when empty
+# Parts that `make bench` measures: bundle install rerun fifty worker monitoring floor apply gateway mesh; all when empty
 ONLY ?=
 
 PYTHON := .venv/bin/python

@@ -14,6 +14,53 @@ class Figure:
     bound: float | None = None
 
 
+def _gateway(entities: int, cpu_seconds: float, megabytes: float) -> tuple[Figure, ...]:
+    """Of `kong_config`, next to the same requests and nothing else."""
+    name, what = f"gateway_{entities}", f"kong_config, {entities:,} entities"
+    took = (
+        ("cpu_seconds", "CPU of it"),
+        ("peak_megabytes", "memory of it"),
+        ("requests", "requests of it"),
+    )
+    runs = (
+        ("write_floor", "the bare writes over ten connections"),
+        ("first", "into an empty gateway"),
+        ("read_floor", "the bare reads over ten connections"),
+        ("unchanged", "nothing to do"),
+    )
+    bounds = {f"{name}_unchanged_cpu_seconds": cpu_seconds, f"{name}_unchanged_peak_megabytes": megabytes}
+    made = [Figure(f"{name}_module_start_seconds", f"{what}: start of the module, nothing asked")]
+    for run, text in runs:
+        made.append(Figure(f"{name}_{run}_seconds", f"{what}: {text}"))
+        for unit, of in took:
+            figure = f"{name}_{run}_{unit}"
+            made.append(Figure(figure, f"{what}: {of} ({text})", bounds.get(figure)))
+    return (
+        *made,
+        Figure(f"{name}_first_over_floor_ratio", f"{what}: into an empty gateway, start left out ÷ bare writes", 1.5),
+        Figure(f"{name}_unchanged_beyond_two_floors_seconds", f"{what}: nothing to do, less twice the bare reads", 1),
+        Figure(f"{name}_unchanged_beyond_floor_requests", f"{what}: nothing to do, requests beyond the lists", 3),
+        Figure(f"{name}_ten_routes_written_requests", f"{what}: writes for ten changed routes", 10),
+        Figure(f"{name}_dbless_push_seconds", f"{what}: given to a node without a database"),
+        Figure(f"{name}_dbless_unchanged_seconds", f"{what}: the same again"),
+        Figure(f"{name}_dbless_unchanged_requests", f"{what}: requests of that", 2),
+    )
+
+
+def _mesh(policies: int) -> tuple[Figure, ...]:
+    name, what = f"mesh_{policies}", f"kuma_resources, {policies:,} policies"
+    return (
+        Figure(f"{name}_create_seconds", f"{what}: into an empty mesh"),
+        Figure(f"{name}_read_floor_seconds", f"{what}: the bare reads"),
+        Figure(f"{name}_read_floor_requests", f"{what}: requests of that"),
+        Figure(f"{name}_unchanged_seconds", f"{what}: nothing to do", 3 * policies / 1000),
+        Figure(f"{name}_unchanged_cpu_seconds", f"{what}: CPU of it"),
+        Figure(f"{name}_unchanged_peak_megabytes", f"{what}: memory of it"),
+        Figure(f"{name}_unchanged_requests", f"{what}: requests of it", 2 + 2 * policies / 1000),
+        Figure(f"{name}_one_changed_written_requests", f"{what}: writes for one that changed", 1),
+    )
+
+
 FIGURES = (
     Figure("bundle_full_cache_seconds", "make the bundle again from a full cache", 20),
     Figure("hosts_seconds", "six hosts (registry, three control planes, two workers) up", 40),
@@ -60,6 +107,10 @@ FIGURES = (
     ),
     Figure("k8s_apply_peak_megabytes", "memory of k8s_apply with 200 objects", 120),
     Figure("kubernetes_core_peak_megabytes", "memory of kubernetes.core.k8s with them, one call"),
+    *_gateway(2000, 0.95, 150),
+    *_gateway(20000, 6, 400),
+    *_mesh(1000),
+    *_mesh(10000),
 )
 
 BOUNDS = {figure.name: figure.bound for figure in FIGURES if figure.bound is not None}

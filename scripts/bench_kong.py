@@ -12,20 +12,15 @@ import json
 import pathlib
 import sys
 import tempfile
-import threading
-import time
 import typing as t
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+import bench_http
 import bench_module
+from bench_http import Request
 
 ALGORITHMS = ("round-robin", "least-connections", "consistent-hashing", "round-robin")
-LISTS = (
-    *("services", "routes", "consumers", "upstreams", "plugins", "certificates", "snis", "ca_certificates", "vaults"),
-    *("keys", "key-sets", "key-auths", "basic-auths", "hmac-auths", "jwts", "acls", "oauth2"),
-)
-Request = tuple[str, str, t.Optional[dict[str, t.Any]]]
 
 
 def configuration(factor: int) -> dict[str, t.Any]:
@@ -133,66 +128,24 @@ def _upstream(number: int) -> dict[str, t.Any]:
 
 
 class Floor:
-    """The same requests and nothing else: no comparison, no parsing, N connections that stay open."""
+    """The bare requests, in a process of their own as the module is; seconds are without the start of that process."""
 
-    def __init__(self, url: str, connections: int) -> None:
-        parts = urlsplit(url)
-        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
+    def __init__(self, url: str, connections: int, folder: pathlib.Path) -> None:
+        self.url = url
         self.connections = connections
+        self.folder = folder
 
-    def run(self, requests: list[Request]) -> list[bytes]:
-        answers: list[bytes] = [b""] * len(requests)
-        errors: list[str] = []
+    def write(self, levels: list[list[Request]]) -> dict[str, t.Any]:
+        return self._run(levels)
 
-        def worker(start: int) -> None:
-            connection = HTTPConnection(*self.address, timeout=120)
-            for number in range(start, len(requests), self.connections):
-                method, path, body = requests[number]
-                data = None if body is None else json.dumps(body)
-                connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-                answer = connection.getresponse()
-                answers[number] = answer.read()
-                if answer.status >= 400:
-                    errors.append(f"{method} {path}: {answer.status} {answers[number][:200]!r}")
-            connection.close()
+    def read(self) -> dict[str, t.Any]:
+        return self._run(None)
 
-        threads = [threading.Thread(target=worker, args=(start,)) for start in range(self.connections)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise SystemExit(f"bench_kong: the floor was refused: {errors[0]}")
-        return answers
-
-    def read(self) -> int:
-        """All lists in pages of a thousand, and one list of targets for each upstream."""
-        targets: set[str] = set()
-        count, todo = 0, [f"/{name}?size=1000" for name in LISTS]
-        while todo:
-            answers = self.run([("GET", path, None) for path in todo])
-            count += len(todo)
-            more: list[str] = []
-            for path, answer in zip(todo, answers):
-                page = json.loads(answer)
-                name = path.split("?")[0]
-                if page.get("offset"):
-                    more.append(f"{name}?size=1000&offset={page['offset']}")
-                if name == "/upstreams":
-                    targets.update(f"{name}/{item['id']}/targets?size=1000" for item in page["data"])
-            todo = more
-        self.run([("GET", path, None) for path in sorted(targets)])
-        return count + len(targets)
-
-
-def measured(work: t.Callable[[], t.Any]) -> dict[str, t.Any]:
-    started, cpu = time.monotonic(), time.process_time()
-    requests = work()
-    return {
-        "wall_seconds": round(time.monotonic() - started, 2),
-        "cpu_seconds": round(time.process_time() - cpu, 2),
-        "requests": requests,
-    }
+    def _run(self, levels: list[list[Request]] | None) -> dict[str, t.Any]:
+        todo = self.folder / "floor.json"
+        todo.write_text(json.dumps({"url": self.url, "connections": self.connections, "levels": levels}))
+        found, took = bench_module.process([bench_http.__file__, str(todo)])
+        return {**took, **found}
 
 
 class Ours:
@@ -202,6 +155,12 @@ class Ours:
         self.url = url
         self.connections = connections
         self.folder = folder
+
+    def start(self) -> dict[str, t.Any]:
+        """The module with nothing to do: Python, Ansible's part of it, our own."""
+        empty = {"_format_version": "3.0"}
+        arguments = {"state": "rendered", "config": empty, "dest": str(self.folder / "rendered.json")}
+        return bench_module.run("kong_config", arguments, self.folder)[1]
 
     def run(self, document: dict[str, t.Any] | None, **options: t.Any) -> dict[str, t.Any]:
         source = self.folder / "kong.json"
@@ -247,23 +206,15 @@ def writes(url: str, folder: pathlib.Path, factor: int) -> tuple[list[list[Reque
 
 def with_database(url: str, factor: int, connections: int, folder: pathlib.Path) -> dict[str, t.Any]:
     document = configuration(factor)
-    ours, floor = Ours(url, connections, folder), Floor(url, connections)
+    ours, floor = Ours(url, connections, folder), Floor(url, connections, folder)
     levels, deletes = writes(url, folder, factor)
     routes = [request for request in deletes if request[1].startswith("/routes/")]
     services = [request for request in deletes if request[1].startswith("/services/")]
     others = [request for request in deletes if request not in routes and request not in services]
-    results: dict[str, t.Any] = {}
-
-    def write_all() -> int:
-        for level in levels:
-            floor.run(level)
-        return sum(map(len, levels))
-
-    results["floor_write"] = measured(write_all)
-    for group in (routes, services, others):
-        floor.run(group)
+    results: dict[str, t.Any] = {"start": ours.start(), "floor_write": floor.write(levels)}
+    floor.write([routes, services, others])
     results["first"] = ours.run(document, select_tags=["bench"])
-    results["floor_read"] = measured(floor.read)
+    results["floor_read"] = floor.read()
     results["unchanged"] = ours.run(document, select_tags=["bench"], prune=True)
     for service in document["services"][:10]:
         service["routes"][0]["paths"] = ["/changed" + service["routes"][0]["paths"][0]]
@@ -278,6 +229,43 @@ def without_database(url: str, factor: int, connections: int, folder: pathlib.Pa
     document = configuration(factor)
     ours = Ours(url, connections, folder)
     return {"push": ours.run(document), "unchanged": ours.run(document)}
+
+
+def figures(folder: pathlib.Path, factor: int) -> dict[str, float]:
+    """What `make bench` tells, of doubles of both kinds."""
+    listeners = [f"--{name}-port=0" for name in ("admin", "status", "proxy", "proxy-ssl")]
+    found = {}
+    for database, measure in (("postgres", with_database), ("off", without_database)):
+        with bench_module.double("kong", "--database", database, *listeners) as ports:
+            found[database] = measure(f"http://127.0.0.1:{ports['admin_port']}", factor, 10, folder)
+    return told(found["postgres"], found["off"], factor)
+
+
+def told(database: dict[str, t.Any], dbless: dict[str, t.Any], factor: int) -> dict[str, float]:
+    """The figures by their names. Pure."""
+    prefix = f"gateway_{2000 * factor}"
+    start = database["start"]["wall_seconds"]
+    names = {"floor_write": "write_floor", "floor_read": "read_floor", "first": "first", "unchanged": "unchanged"}
+    made: dict[str, float] = {f"{prefix}_module_start_seconds": start}
+    for name, shown in names.items():
+        for key, unit in (
+            ("wall_seconds", "seconds"),
+            ("cpu_seconds", "cpu_seconds"),
+            ("memory_megabytes", "peak_megabytes"),
+            ("requests", "requests"),
+        ):
+            made[f"{prefix}_{shown}_{unit}"] = database[name][key]
+    first, write, read, again = (database[name] for name in ("first", "floor_write", "floor_read", "unchanged"))
+    return {
+        **made,
+        f"{prefix}_first_over_floor_ratio": round((first["wall_seconds"] - start) / write["wall_seconds"], 2),
+        f"{prefix}_unchanged_beyond_two_floors_seconds": round(again["wall_seconds"] - 2 * read["wall_seconds"], 2),
+        f"{prefix}_unchanged_beyond_floor_requests": again["requests"] - read["requests"],
+        f"{prefix}_ten_routes_written_requests": database["ten_routes"]["counts"]["updated"],
+        f"{prefix}_dbless_push_seconds": dbless["push"]["wall_seconds"],
+        f"{prefix}_dbless_unchanged_seconds": dbless["unchanged"]["wall_seconds"],
+        f"{prefix}_dbless_unchanged_requests": dbless["unchanged"]["requests"],
+    }
 
 
 def main() -> int:

@@ -103,6 +103,23 @@ def measure(url: str, folder: pathlib.Path, count: int) -> dict[str, t.Any]:
     return figures
 
 
+def figures(folder: pathlib.Path, count: int) -> dict[str, float]:
+    """What `make bench` tells, of a double."""
+    with bench_module.double("kuma", "--port", "0") as ports:
+        found = measure(f"http://127.0.0.1:{ports['port']}", folder, count)
+    prefix, unchanged = f"mesh_{count}", found["unchanged"]
+    return {
+        f"{prefix}_create_seconds": found["create"]["wall_seconds"],
+        f"{prefix}_read_floor_seconds": found["floor_read"]["wall_seconds"],
+        f"{prefix}_read_floor_requests": found["floor_read"]["requests"],
+        f"{prefix}_unchanged_seconds": unchanged["wall_seconds"],
+        f"{prefix}_unchanged_cpu_seconds": unchanged["cpu_seconds"],
+        f"{prefix}_unchanged_peak_megabytes": unchanged["memory_megabytes"],
+        f"{prefix}_unchanged_requests": unchanged["requests"],
+        f"{prefix}_one_changed_written_requests": found["one_changed"]["writes"],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--api-url", default="http://127.0.0.1:5681")

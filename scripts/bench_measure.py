@@ -14,6 +14,8 @@ import typing as t
 
 import bench_apply
 import bench_floor
+import bench_kong
+import bench_kuma
 import bench_simulate
 import bench_times
 from bench_lab import SUBNET, Lab, profile
@@ -256,6 +258,20 @@ class Measurement:
         directory.mkdir()
         self.figures |= bench_apply.measure(directory)
 
+    def gateway(self) -> None:
+        """2,000 and 20,000 entities, in a gateway with a database and in one without."""
+        for factor in (1, 10):
+            directory = self.directory / f"gateway-{factor}"
+            directory.mkdir()
+            self.figures |= bench_kong.figures(directory, factor)
+
+    def mesh(self) -> None:
+        """1,000 and 10,000 policies."""
+        for count in (1000, 10000):
+            directory = self.directory / f"mesh-{count}"
+            directory.mkdir()
+            self.figures |= bench_kuma.figures(directory, count)
+
 
 PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "bundle": Measurement.bundle,
@@ -266,6 +282,8 @@ PARTS: dict[str, t.Callable[[Measurement], None]] = {
     "monitoring": Measurement.monitoring,
     "floor": Measurement.floor,
     "apply": Measurement.apply,
+    "gateway": Measurement.gateway,
+    "mesh": Measurement.mesh,
 }
 NEEDS: dict[str, tuple[str, ...]] = {
     "rerun": ("install",),

@@ -13,8 +13,11 @@ import yaml
 import bench_apply
 import bench_figures
 import bench_floor
+import bench_kong
+import bench_kuma
 import bench_lab
 import bench_measure
+import bench_module
 import bench_report
 import bench_simulate
 import bench_times
@@ -90,7 +93,7 @@ def test_a_figure_without_a_description_is_refused():
 
 
 def test_every_figure_says_its_unit():
-    units = {*bench_report.UNITS, "ratio", "tasks", "containers"}
+    units = {*bench_report.UNITS, "ratio", "tasks", "containers", "requests"}
     assert [figure.name for figure in bench_figures.FIGURES if not units & set(figure.name.split("_"))] == []
 
 
@@ -318,3 +321,46 @@ def test_objects_that_are_applied() -> None:
     here, there = bench_apply.objects("a"), bench_apply.objects("b")
     names = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in [*here, *there]}
     assert (len(here), len(names)) == (200, 400)
+
+
+def test_the_benchmark_of_the_gateway_has_two_thousand_entities():
+    def count(items: list) -> int:
+        nested = ("routes", "plugins", "keyauth_credentials", "targets")
+        return sum(1 + sum(count(item.get(name, [])) for name in nested) for item in items)
+
+    made = bench_kong.configuration(1)
+    assert sum(count(made[kind]) for kind in ("services", "consumers", "upstreams")) == 2000
+    assert made == bench_kong.configuration(1)
+
+
+def test_figures_of_gateway_and_mesh_are_known_and_have_their_bounds():
+    took = {"wall_seconds": 1.0, "cpu_seconds": 0.5, "memory_megabytes": 40, "requests": 118, "counts": {"updated": 10}}
+    names = ("start", "floor_write", "first", "floor_read", "unchanged", "ten_routes")
+    database = {name: dict(took) for name in names}
+    database["start"]["wall_seconds"], database["first"]["wall_seconds"] = 0.2, 1.9
+    made = bench_kong.told(database, {"push": took, "unchanged": took}, 1)
+    assert bench_figures.with_ratios(made)
+    assert made["gateway_2000_first_over_floor_ratio"] == 1.7
+    assert bench_figures.missed({name: made[name] for name in made if "over" in name}) == [
+        "gateway_2000_first_over_floor_ratio is 1.7, more than 1.5"
+    ]
+
+
+def test_parts_of_gateway_and_mesh_need_no_hosts():
+    assert {"gateway", "mesh"} <= set(bench_measure.PARTS)
+    assert not {"gateway", "mesh"} & set(bench_measure.NEEDS)
+
+
+def test_a_program_is_measured_by_itself(tmp_path):
+    ballast = b"x" * 100_000_000
+    told, took = bench_module.process(["-c", "print('{}')"])
+    assert told == {}
+    assert took["memory_megabytes"] < len(ballast) / 2e6
+    with pytest.raises(SystemExit, match="failed"):
+        bench_module.process(["-c", "raise SystemExit(3)"])
+
+
+def test_the_mesh_is_measured_on_a_double(tmp_path):
+    made = bench_kuma.figures(tmp_path, 20)
+    assert made["mesh_20_one_changed_written_requests"] == 1
+    assert made["mesh_20_unchanged_requests"] <= 4

@@ -278,7 +278,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong import 
     database_mode,
     dbless_mode,
     masks,
-    proxy,
     run,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
@@ -336,7 +335,7 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
         return
     admins = nodes(params)
     if not admins:
-        _before_the_first_pod(wish, outcome)
+        dbless_mode.before_the_first_pod(wish, outcome)
         return
     with run.closing(admins, outcome):
         found, down = run.reachable(admins, outcome)
@@ -352,18 +351,10 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
             outcome.warnings += down
             database_mode.carry_out(admin, about, schemas, wish, outcome)
     if params["wait_proxy"] and outcome.changed and not module.check_mode:
+        # Only here: what it needs takes as long to load as all the rest of this module.
+        from ansible_collections.cloudnative.platform.plugins.module_utils._kong import proxy
+
         proxy.wait(params["wait_proxy"])
-
-
-def _before_the_first_pod(wish: run.Wish, outcome: run.Outcome) -> None:
-    """With `ready_only`, that no pod is there is no error: it is going to start with what is kept for it here."""
-    if wish.state != "present":
-        options = wish.params["kubernetes"]
-        raise KongError(
-            f"state={wish.state}: no pod of {options['selector']} is ready in namespace {options['namespace']}"
-        )
-    outcome.facts.update(mode=DBLESS, nodes=[])
-    dbless_mode.keep(dbless_mode.rendered(wish, outcome), wish, outcome)
 
 
 def warn(module: MaskedModule, outcome: run.Outcome) -> None:

@@ -25,7 +25,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan im
     Plan,
     compute,
 )
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import Node, Schemas
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import DBLESS, Node, Schemas
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run import Outcome, Wish
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many
 
@@ -51,6 +51,17 @@ def keep(text: str, wish: Wish, outcome: Outcome) -> None:
         from ansible_collections.cloudnative.platform.plugins.module_utils._kong import kubernetes_secret
 
         kubernetes_secret.keep(text, wish, outcome)
+
+
+def before_the_first_pod(wish: Wish, outcome: Outcome) -> None:
+    """With `ready_only`, that no pod is there is no error: it is going to start with what is kept for it here."""
+    if wish.state != "present":
+        options = wish.params["kubernetes"]
+        raise KongError(
+            f"state={wish.state}: no pod of {options['selector']} is ready in namespace {options['namespace']}"
+        )
+    outcome.facts.update(mode=DBLESS, nodes=[])
+    keep(rendered(wish, outcome), wish, outcome)
 
 
 def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome) -> None:

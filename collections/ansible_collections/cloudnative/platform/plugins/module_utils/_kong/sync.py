@@ -78,14 +78,20 @@ def apply(admin: Admin, plan: Plan, catalogue: Catalogue, transform: bool) -> li
     done: list[Change] = []
     surprises: list[str] = []
     steps = phases(plan)
+
+    def work(change: Change) -> str | list[str]:
+        """Why it failed, or what is otherwise. Compared here, while Kong is busy with the writes of others."""
+        result = _write(admin, change, catalogue)
+        return result if isinstance(result, str) else _stored_otherwise(change, result, catalogue, transform)
+
     for number, changes in enumerate(steps):
         failed: list[str] = []
-        for change, result in zip(changes, admin.each(lambda one: _write(admin, one, catalogue), changes)):
+        for change, result in zip(changes, admin.each(work, changes)):
             if isinstance(result, str):
                 failed.append(result)
-                continue
-            done.append(change)
-            surprises += _stored_otherwise(change, result, catalogue, transform)
+            else:
+                done.append(change)
+                surprises += result
         if failed:
             left = sum(len(rest) for rest in steps[number + 1 :])
             raise Incomplete(failed[:20], done, left)
