@@ -15,6 +15,7 @@ import subprocess
 import sys
 import typing as t
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -31,8 +32,10 @@ DOUBLE = Path(__file__).resolve().parents[1] / "doubles" / "kong"
 class Gateway:
     """Nodes of one kind: doubles on free ports, or the real one that `KONG_ADMIN_URL` names, if it is of that kind."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, version: str | None = None) -> None:
         self.database = database
+        #: a double says that it is this one
+        self.version = version
         self.urls: list[str] = []
         #: the proxy of the first node
         self.proxy: str | None = None
@@ -42,7 +45,7 @@ class Gateway:
     @contextlib.contextmanager
     def running(self, nodes: int) -> t.Iterator[None]:
         real = os.environ.get("KONG_ADMIN_URL" if self.database == "postgres" else "KONG_DBLESS_ADMIN_URLS")
-        if real:
+        if real and not self.version:
             self.urls, self.proxy = real.split(","), os.environ.get("KONG_PROXY_URL")
             yield
             return
@@ -54,11 +57,12 @@ class Gateway:
                 process.terminate()
                 process.wait(10)
 
-    def _start(self) -> str:
-        listeners = [f"--{name}-port=0" for name in ("admin", "status", "proxy", "proxy-ssl")]
-        where = ["--host", "127.0.0.1", *listeners, "--router-delay", "0.5"]
+    def _start(self, admin_port: int = 0) -> str:
+        listeners = [f"--{name}-port=0" for name in ("status", "proxy", "proxy-ssl")]
+        where = ["--host", "127.0.0.1", f"--admin-port={admin_port}", *listeners, "--router-delay", "0.5"]
         command = [sys.executable, str(DOUBLE), "--database", self.database, *where]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        version = {"KONG_DOUBLE_VERSION": self.version} if self.version else {}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **version})
         self._processes.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -71,6 +75,11 @@ class Gateway:
     def stop(self, number: int) -> None:
         self._processes[number].terminate()
         self._processes[number].wait(10)
+
+    def start_again(self, number: int) -> None:
+        """A node that was stopped, at its address, without a configuration."""
+        self.urls[number] = self._start(urlsplit(self.urls[number]).port or 0)
+        self._processes[number] = self._processes.pop()
 
     def start_test(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self._tmp_path, self._capsys = tmp_path, capsys
