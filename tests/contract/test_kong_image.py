@@ -27,15 +27,20 @@ DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 LISTENERS = ("PROXY", "ADMIN", "STATUS")
 
 
-@pytest.fixture(name="made", scope="module")
-def fixture_made(tmp_path_factory: pytest.TempPathFactory) -> lock.Component:
-    """The component of the lock that `image_lock.py` writes."""
+@pytest.fixture(name="components", scope="module")
+def fixture_components(tmp_path_factory: pytest.TempPathFactory) -> dict[str, lock.Component]:
+    """Those of the lock that `image_lock.py` writes, by their names."""
     path = tmp_path_factory.mktemp("lock") / "lock.yml"
     subprocess.run([sys.executable, DOUBLES / "image_lock.py", path], check=True)
     text = path.read_bytes()
     found = lock.parse(yaml.load(text, yaml.CSafeLoader), text, "amd64")
-    assert "kubelet" in {component.name for component in found.components}
-    return next(component for component in found.components if component.name == "kong-double")
+    return {component.name: component for component in found.components}
+
+
+@pytest.fixture(name="made", scope="module")
+def fixture_made(components: dict[str, lock.Component]) -> lock.Component:
+    assert "kubelet" in components
+    return components["kong-double"]
 
 
 @pytest.fixture(name="library")
@@ -79,6 +84,15 @@ def test_what_is_in_the_image_is_what_is_in_the_tree(library: Path) -> None:
     assert len(wanted) > 30
     for path in wanted:
         assert (library / "kong" / path.relative_to(DOUBLES / "kong")).read_text() == path.read_text()
+
+
+def test_another_version_is_the_same_and_says_so(components: dict[str, lock.Component]) -> None:
+    first, second = components["kong-double"], components["kong-double-next"]
+    assert first.source is not None and second.source is not None
+    assert first.source["tree"] == second.source["tree"]
+    told = [one.source["config"]["env"]["KONG_DOUBLE_VERSION"] for one in (first, second) if one.source]
+    assert told == [first.version, second.version]
+    assert first.version != second.version
 
 
 def test_a_node_that_ends_finishes_what_it_has_begun(library: Path, tmp_path: Path) -> None:
