@@ -18,6 +18,15 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture(scope="session")
+def other_node() -> t.Callable[[str], t.Any]:
+    """The node that is not the one of that name."""
+    hosts = {
+        name: testinfra.get_host(f"ansible://{name}", ansible_inventory=str(INVENTORY)) for name in ("cp1", "worker1")
+    }
+    return lambda name: next(host for node, host in hosts.items() if node != name)
+
+
+@pytest.fixture(scope="session")
 def agnhost() -> str:
     components = json.loads(BUNDLE.read_text())["components"]
     return next(one["ref"] for one in components if one["name"] == "agnhost")
@@ -33,12 +42,10 @@ def document() -> t.Callable[[], dict[str, t.Any]]:
 def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Callable[..., t.Any]:
     """Runs the playbook of those who work on routes, or another one. Returns how it ended."""
 
-    def run(
-        content: dict[str, t.Any], name: str = "configure_gateway", check: bool = False, **variables: t.Any
-    ) -> t.Any:
+    def run(content: dict[str, t.Any], name: str = "configure_gateway", **variables: t.Any) -> t.Any:
         path = tmp_path_factory.mktemp("variables") / "variables.yml"
         path.write_text(yaml.safe_dump({"kong_configuration": content, **variables}))
-        return playbook(name, "--extra-vars", f"@{path}", *(["--check", "--diff"] if check else []))
+        return playbook(name, "--extra-vars", f"@{path}")
 
     return run
 
