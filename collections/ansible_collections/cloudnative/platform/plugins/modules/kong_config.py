@@ -87,8 +87,9 @@ options:
     default: 20
   validate:
     description:
-      - Whether Kong is asked about every entity before the first is written. A node without a database checks a
-        document as a whole, so there it matters in check mode only.
+      - Whether Kong is asked about every entity before the first is written; once about those that differ in nothing
+        but plain names, hosts, paths, addresses, tags and numbers within their bounds, which have the same answer.
+      - A node without a database checks a document as a whole, so there it matters in check mode only.
     type: bool
     default: true
   dest:
