@@ -11,8 +11,10 @@ import datetime
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +38,7 @@ class Gateway:
         self.database = database
         #: a double says that it is this one
         self.version = version
+        self._double = DOUBLE
         self.urls: list[str] = []
         #: the proxy of the first node
         self.proxy: str | None = None
@@ -49,6 +52,16 @@ class Gateway:
             self.urls, self.proxy = real.split(","), os.environ.get("KONG_PROXY_URL")
             yield
             return
+        with contextlib.ExitStack() as files:
+            if self.version:
+                self._double = Path(files.enter_context(tempfile.TemporaryDirectory())) / "kong"
+                shutil.copytree(DOUBLE, self._double)
+                (self._double / "data" / "version.json").write_text(f'"{self.version}"')
+            with self._started(nodes):
+                yield
+
+    @contextlib.contextmanager
+    def _started(self, nodes: int) -> t.Iterator[None]:
         try:
             self.urls = [self._start() for _node in range(nodes)]
             yield
@@ -60,9 +73,8 @@ class Gateway:
     def _start(self, admin_port: int = 0) -> str:
         listeners = [f"--{name}-port=0" for name in ("status", "proxy", "proxy-ssl")]
         where = ["--host", "127.0.0.1", f"--admin-port={admin_port}", *listeners, "--router-delay", "0.5"]
-        command = [sys.executable, str(DOUBLE), "--database", self.database, *where]
-        version = {"KONG_DOUBLE_VERSION": self.version} if self.version else {}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **version})
+        command = [sys.executable, str(self._double), "--database", self.database, *where]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._processes.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -64,12 +64,12 @@ def image(name: str, version: str, tree: list[dict]) -> dict:
         "ref": f"cloudnative.platform/{name}:{{version}}",
         "source": {
             "debian": ["python"],
-            "tree": tree,
+            "tree": [*tree, {"path": f"{LIBRARY}/kong/data/version.json", "content": f'"{version}"\n'}],
             "config": {
                 "entrypoint": ["/usr/local/bin/kong"],
                 "cmd": ["docker-start"],
                 "user": "1000:1000",
-                "env": {"PATH": "/usr/local/bin:/usr/bin", "KONG_DOUBLE_VERSION": version},
+                "env": {"PATH": "/usr/local/bin:/usr/bin"},
             },
         },
     }

@@ -19,9 +19,8 @@ from .node import Node
 from .paging import Result, listing, next_link, page_size
 from .targets import Targets
 from .validators import UUID, unescape
-from .version import VERSION
+from .version import SERVER
 
-SERVER = f"kong-double/{VERSION} (not Kong)"
 _COLLECTION, _ENTITY = ("GET", "POST"), ("DELETE", "GET", "PATCH", "PUT")
 
 

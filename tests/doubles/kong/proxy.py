@@ -19,13 +19,11 @@ from .balancer import Balancer, NoPeer
 from .http_server import Headers, Request, Response
 from .proxy_plugins import Context, Exit, Plugins
 from .router import Router, plugins_for, upstream_path
-from .version import VERSION
+from .version import SERVER, VIA
 
 if TYPE_CHECKING:
     from .node import Node
 
-SERVER = f"kong-double/{VERSION} (not Kong)"
-VIA = f"1.1 kong-double/{VERSION}"
 _JSON = "application/json; charset=utf-8"
 _HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 _MAX_URI = 8192

@@ -2,10 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which Kong the double says it is; another one where a test needs a gateway of another version."""
+"""Which Kong the double stands for. In a package of the double as an older Kong, a file in `data` says so."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-VERSION = os.environ.get("KONG_DOUBLE_VERSION", "3.9.3")
+_FILE = Path(__file__).parent / "data" / "version.json"
+VERSION = _FILE.read_text(encoding="utf-8").strip().strip('"') if _FILE.exists() else "3.9.3"
+SERVER = f"kong-double/{VERSION} (not Kong)"
+VIA = f"1.1 kong-double/{VERSION}"
