@@ -1,15 +1,21 @@
-"""Runs the checks of the project one after the other, each timed, with a table at the end. CI runs all of them."""
+"""Runs the checks of the project, each timed, with a table at the end. CI runs all of them.
+
+With `all`, what needs neither the bundle nor hosts runs beside the rest: hosts mostly wait, and leave a core to it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import check_collection
 
@@ -18,6 +24,9 @@ BIN = ROOT / ".venv" / "bin"
 REPORTS = ROOT / ".lab" / "reports"
 COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
+
+# Groups of parts that run beside all others.
+BESIDE = ("lint", "unit", "controllers")
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
 SCENARIOS = (
@@ -129,8 +138,6 @@ def parts() -> dict[str, list[Part]]:
 def choose(wanted: str) -> list[Part]:
     known = parts()
     group, _, name = wanted.partition("/")
-    if wanted == "all":
-        return [part for group in known.values() for part in group]
     if group == "molecule" and name:
         return [Part(f"molecule: {name}", scenario(name))]
     if group not in known or name:
@@ -153,22 +160,75 @@ def run(part: Part) -> Result:
     return Result(part.name, seconds, status, note)
 
 
-def table(results: list[Result]) -> str:
+class Beside:
+    """The groups that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self._output = directory / "output"
+        self._results = directory / "results.json"
+        arguments = ["nice", "-n", "10", sys.executable, __file__, *BESIDE, f"--results={self._results}"]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        self._shown: list[Result] | None = None
+
+    def results(self, wait: bool) -> list[Result]:
+        """Those of all its parts when it has ended, and shows its output once."""
+        if self._shown is None and (wait or self._process.poll() is not None):
+            code = self._process.wait()
+            print(self._output.read_text(errors="replace"), flush=True)
+            if self._results.exists():
+                self._shown = [Result(**one) for one in json.loads(self._results.read_text())]
+            else:
+                self._shown = [Result(", ".join(BESIDE), 0, "failed", f"ended with exit code {code}")]
+        return self._shown or []
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def beside() -> t.Iterator[Beside]:
+    with tempfile.TemporaryDirectory(prefix="cloudnative-check-") as directory:
+        lane = Beside(pathlib.Path(directory))
+        try:
+            yield lane
+        finally:
+            lane.stop()
+
+
+def run_all() -> list[Result]:
+    results = []
+    with beside() as lane:
+        for part in [part for group, listed in parts().items() if group not in BESIDE for part in listed]:
+            results.append(run(part))
+            lane.results(wait=False)
+        return lane.results(wait=True) + results
+
+
+def table(results: list[Result], seconds: float) -> str:
     width = max(len(result.name) for result in results)
     lines = [f"{r.name:<{width}}  {r.seconds:7.1f} s  {r.status}  {r.note}".rstrip() for r in results]
     counts = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
     total = ", ".join(f"{count} {status}" for status, count in counts.items() if count or status != "skipped")
-    return "\n".join(["", *lines, "", f"{total} in {sum(r.seconds for r in results):.0f} s"])
+    return "\n".join(["", *lines, "", f"{total} in {seconds:.0f} s"])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     groups = "all, lint, unit, controllers, bundle, contract, prometheus, molecule or molecule/<scenario>"
-    parser.add_argument("part", help=groups)
-    chosen = choose(parser.parse_args().part)
+    parser.add_argument("parts", nargs="+", help=groups)
+    parser.add_argument("--results", type=pathlib.Path, help="write them there as JSON")
+    arguments = parser.parse_args()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    results = [run(part) for part in chosen]
-    print(table(results), flush=True)
+    started = time.monotonic()
+    if arguments.parts == ["all"]:
+        results = run_all()
+    else:
+        results = [run(part) for wanted in arguments.parts for part in choose(wanted)]
+    print(table(results, time.monotonic() - started), flush=True)
+    if arguments.results:
+        arguments.results.write_text(json.dumps([asdict(result) for result in results]))
     return 1 if any(result.status == "failed" for result in results) else 0
 
 
