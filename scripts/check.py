@@ -1,12 +1,12 @@
 """Runs the checks of the project, each timed, with a table at the end. CI runs all of them.
 
-With `all`, what needs neither the bundle nor hosts runs beside the rest: hosts mostly wait, and leave a core to it.
+With `all`, what needs no hosts runs beside what does: hosts mostly wait, and leave a core to it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -25,8 +25,8 @@ REPORTS = ROOT / ".lab" / "reports"
 COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
-# Groups of parts that run beside all others.
-BESIDE = ("lint", "unit", "controllers")
+# Groups of parts that run beside the others: first those that need no bundle.
+BESIDE = (("lint", "unit", "controllers"), ("contract", "prometheus"))
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
 SCENARIOS = (
@@ -161,49 +161,52 @@ def run(part: Part) -> Result:
 
 
 class Beside:
-    """The groups that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
+    """Groups that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        self._output = directory / "output"
-        self._results = directory / "results.json"
-        arguments = ["nice", "-n", "10", sys.executable, __file__, *BESIDE, f"--results={self._results}"]
+    def __init__(self, groups: t.Sequence[str]) -> None:
+        self._groups = groups
+        self._directory = tempfile.TemporaryDirectory(prefix="cloudnative-check-")
+        self._output, self._results = (pathlib.Path(self._directory.name) / name for name in ("output", "results.json"))
+        arguments = ["nice", "-n", "5", sys.executable, __file__, *groups, f"--results={self._results}"]
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        self._shown: list[Result] | None = None
 
-    def results(self, wait: bool) -> list[Result]:
-        """Those of all its parts when it has ended, and shows its output once."""
-        if self._shown is None and (wait or self._process.poll() is not None):
-            code = self._process.wait()
-            print(self._output.read_text(errors="replace"), flush=True)
-            if self._results.exists():
-                self._shown = [Result(**one) for one in json.loads(self._results.read_text())]
-            else:
-                self._shown = [Result(", ".join(BESIDE), 0, "failed", f"ended with exit code {code}")]
-        return self._shown or []
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def results(self) -> list[Result]:
+        code = self._process.wait()
+        print(self._output.read_text(errors="replace"), flush=True)
+        if not self._results.exists():
+            return [Result(", ".join(self._groups), 0, "failed", f"ended with exit code {code}")]
+        return [Result(**one) for one in json.loads(self._results.read_text())]
 
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
-
-
-@contextlib.contextmanager
-def beside() -> t.Iterator[Beside]:
-    with tempfile.TemporaryDirectory(prefix="cloudnative-check-") as directory:
-        lane = Beside(pathlib.Path(directory))
-        try:
-            yield lane
-        finally:
-            lane.stop()
+        self._directory.cleanup()
 
 
 def run_all() -> list[Result]:
-    results = []
-    with beside() as lane:
-        for part in [part for group, listed in parts().items() if group not in BESIDE for part in listed]:
+    """Two lanes: what is in BESIDE, one after the other, and the rest. Both take what `bundle` makes."""
+    known, waiting = parts(), list(BESIDE)
+    groups = ["bundle", *(name for name in known if name != "bundle" and name not in itertools.chain(*BESIDE))]
+    lane, results, others = Beside(waiting.pop(0)), [], []
+    try:
+        for part in [part for group in groups for part in known[group]]:
             results.append(run(part))
-            lane.results(wait=False)
-        return lane.results(wait=True) + results
+            if waiting and not lane.runs():
+                others += lane.results()
+                lane.stop()
+                lane = Beside(waiting.pop(0))
+        others += lane.results()
+        for rest in waiting:
+            lane.stop()
+            lane = Beside(rest)
+            others += lane.results()
+    finally:
+        lane.stop()
+    return others + results
 
 
 def table(results: list[Result], seconds: float) -> str:

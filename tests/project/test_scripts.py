@@ -139,27 +139,33 @@ def two_lanes(monkeypatch, tmp_path, beside: str) -> list[check.Result]:
     script = tmp_path / "beside.py"
     script.write_text(beside)
     monkeypatch.setattr(check, "__file__", str(script))
-    groups = {name: [check.Part("never", lambda: 1)] for name in check.BESIDE}
-    monkeypatch.setattr(check, "parts", lambda: {**groups, "molecule": [check.Part("molecule: lab", lambda: 0)]})
+    groups = {name: [check.Part("never", lambda: 1)] for group in check.BESIDE for name in group}
+    there = {name: [check.Part(name, lambda: 0)] for name in ("bundle", "molecule")}
+    monkeypatch.setattr(check, "parts", lambda: {**groups, **there})
     return check.run_all()
 
 
 def test_all_is_both_lanes(monkeypatch, tmp_path, capsys):
     beside = """
 import json, sys
-print("told")
+print("told of", *sys.argv[1:-1])
+failed = {"seconds": 1.0, "status": "failed", "note": "exit code 1"}
 with open(sys.argv[-1].split("=")[1], "w") as file:
-    json.dump([{"name": "unit", "seconds": 1.0, "status": "failed", "note": "exit code 1"}], file)
+    json.dump([{"name": name, **failed} for name in sys.argv[1:-1]], file)
 """
     results = two_lanes(monkeypatch, tmp_path, beside)
-    assert [(result.name, result.status) for result in results] == [("unit", "failed"), ("molecule: lab", "passed")]
-    assert capsys.readouterr().out.count("told") == 1
+    names = ["lint", "unit", "controllers", "contract", "prometheus"]
+    passed = [("bundle", "passed"), ("molecule", "passed")]
+    assert [(result.name, result.status) for result in results] == [*((name, "failed") for name in names), *passed]
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("told")]
+    assert told == ["told of lint unit controllers", "told of contract prometheus"]
 
 
 def test_a_lane_that_breaks_off_is_a_failure(monkeypatch, tmp_path):
-    lane, other = two_lanes(monkeypatch, tmp_path, "raise SystemExit('no room')")
-    assert (lane.name, lane.status, lane.note) == ("lint, unit, controllers", "failed", "ended with exit code 1")
-    assert other.status == "passed"
+    first, second, *others = two_lanes(monkeypatch, tmp_path, "raise SystemExit('no room')")
+    assert (first.name, first.status, first.note) == ("lint, unit, controllers", "failed", "ended with exit code 1")
+    assert (second.name, second.status) == ("contract, prometheus", "failed")
+    assert {other.status for other in others} == {"passed"}
 
 
 def test_an_unknown_part_is_refused():
