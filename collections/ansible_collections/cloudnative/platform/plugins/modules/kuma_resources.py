@@ -150,6 +150,14 @@ options:
       - Whether what Kuma 3.0 removes is written nevertheless. Without it, it is refused with what to write instead.
     type: bool
     default: false
+  strict_gate:
+    description:
+      - Whether a step to strict mTLS is refused while a workload of the mesh has no certificate, one that has ended, or is
+        offline, or on Kubernetes is a pod without a sidecar. Such a step is a MeshTLS with mode C(Strict) where there was
+        none, one with C(Permissive) that goes or changes, and a first MeshIdentity where no MeshTLS says C(Permissive).
+      - Who speaks plain text from outside of the mesh is not known to a control plane, and not found by this.
+    type: bool
+    default: true
 requirements:
   - kubernetes >= 28.1.0 (Python library, with O(mode=kubernetes) only)
   - PyYAML (for documents in YAML only)
@@ -265,6 +273,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "prune": {"type": "bool", "default": False},
     "prune_max": {"type": "int", "default": 20},
     "allow_removed": {"type": "bool", "default": False},
+    "strict_gate": {"type": "bool", "default": True},
 }
 
 

@@ -19,6 +19,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
     callgraph,
     canonical,
     documents,
+    isolation,
     removed,
     universal,
 )
@@ -44,12 +45,20 @@ class Call:
         if params["network_policies"]:
             if graph is None or params["mode"] != "kubernetes":
                 raise KumaError("network_policies needs call_graph and mode=kubernetes")
-            self.network_policies = callgraph.network_policies(graph)
+            self.network_policies = isolation.network_policies(graph)
         wanted = documents.read(sources, params["mesh"], owner, names_only=params["state"] == "absent")
         gone = [] if params["allow_removed"] or params["state"] == "absent" else removed.findings(wanted)
         if gone:
             raise Problems([*gone, "to write it nevertheless, set allow_removed"])
-        self.wish = universal.Wish(wanted, params["state"], owner, params["prune"], params["prune_max"], check_mode)
+        self.wish = universal.Wish(
+            wanted,
+            params["state"],
+            owner,
+            params["prune"],
+            params["prune_max"],
+            check_mode,
+            params["strict_gate"],
+        )
         self._check()
 
     def _check(self) -> None:
