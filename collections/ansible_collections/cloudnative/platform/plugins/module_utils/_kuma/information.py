@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.overview import dataplane, is_online
@@ -23,8 +23,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.version
 )
 
 
-def gather(control: ControlPlane, with_policies: bool) -> Raw:
-    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for."""
+def gather(control: ControlPlane, with_policies: bool, target: str | None = None) -> Raw:
+    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for.
+
+    With the version that it is to go to, also whether that may be.
+    """
     index = control.get("/")
     if index.get("product") != "Kuma":
         raise KumaError(f"{control.name} does not answer as a Kuma control plane does, check api_url")
@@ -37,6 +40,9 @@ def gather(control: ControlPlane, with_policies: bool) -> Raw:
     if with_policies:
         for one, policies in zip(found["dataplanes"], control.each(_policies(control), found["dataplanes"])):
             one["policies"] = policies
+    if target:
+        logs, services = control.each(control.pages, ("/meshaccesslogs", "/meshmultizoneservices"))
+        found["upgrade"] = upgrade.check(target, found, upgrade.Content(control.get("/config"), meshes, logs, services))
     return found
 
 

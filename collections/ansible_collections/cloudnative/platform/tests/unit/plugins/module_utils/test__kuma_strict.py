@@ -177,13 +177,21 @@ def test_pods_that_should_have_a_sidecar(namespace: Raw, pod: Raw, mesh: str | N
 @pytest.mark.parametrize(
     ("state", "documents", "owner", "prune", "left"),
     [
-        ("present", [tls("Strict")], "us", False, {"mode": {"Strict"}, "old": {"Permissive"}, "theirs": {"Permissive"}}),
+        (
+            "present",
+            [tls("Strict")],
+            "us",
+            False,
+            {"mode": {"Strict"}, "old": {"Permissive"}, "theirs": {"Permissive"}},
+        ),
         ("present", [tls("Strict")], "us", True, {"mode": {"Strict"}, "theirs": {"Permissive"}}),
         ("absent", [tls(None)], "us", False, {"old": {"Permissive"}, "theirs": {"Permissive"}}),
         ("absent", [], "us", False, {"mode": {"Permissive"}, "theirs": {"Permissive"}}),
     ],
 )
-def test_what_there_will_be(state: str, documents: list[Raw], owner: str, prune: bool, left: dict[str, set[str]]) -> None:
+def test_what_there_will_be(
+    state: str, documents: list[Raw], owner: str, prune: bool, left: dict[str, set[str]]
+) -> None:
     def custom(name: str, owned_by: str = "") -> Raw:
         return {**tls("Permissive", name=name), "metadata": {"name": name, "labels": {OWNER: owned_by}}}
 
