@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 import pytest
@@ -57,15 +56,6 @@ def identity(**labels: str) -> dict[str, t.Any]:
     }
 
 
-def wait_for(control: Control, condition: t.Callable[[dict[str, t.Any]], bool]) -> None:
-    for _attempt in range(50):
-        found = control.info()
-        if condition(found):
-            return
-        time.sleep(0.2)
-    pytest.fail(f"the control plane does not come that far: {found}")
-
-
 def has_certificate(found: dict[str, t.Any]) -> bool:
     return any(one["mesh"] == MESH and one["certificate_expiry"] for one in found["dataplanes"])
 
@@ -78,7 +68,7 @@ def test_permissive_then_strict(kuma: Control) -> None:
     """The way it is meant: everybody gets an identity under Permissive, then one line makes it strict."""
     wish = [mesh(), identity(), dataplane("web-1")]
     kuma.resources(*wish, tls("Permissive"), call_graph=GRAPH)
-    wait_for(kuma, has_certificate)
+    kuma.wait_until(has_certificate)
     kuma.seen.clear()
     done = kuma.resources(*wish, tls("Strict"), call_graph=GRAPH)
     assert done["actions"] == [f"update MeshTLS {MESH}/mode: spec.rules[0].default.mode"]
@@ -100,7 +90,7 @@ def test_strict_is_refused_while_a_workload_has_no_identity(kuma: Control) -> No
     other = {**dataplane("api-1"), "labels": {"app": "api", "kuma.io/workload": "api"}}
     wish = [mesh(), identity(app="web"), dataplane("web-1"), other]
     kuma.resources(*wish, tls("Permissive"), call_graph=GRAPH)
-    wait_for(kuma, has_certificate)
+    kuma.wait_until(has_certificate)
     kuma.seen.clear()
     for check in (True, False):
         with pytest.raises(AssertionError) as caught:
@@ -116,7 +106,7 @@ def test_taking_permissive_away_is_the_same_step(kuma: Control) -> None:
     wish = [mesh(), identity(app="web"), dataplane("web-1")]
     other = {**dataplane("api-1"), "labels": {"app": "api", "kuma.io/workload": "api"}}
     kuma.resources(*wish, other, tls("Permissive"), call_graph=GRAPH)
-    wait_for(kuma, has_certificate)
+    kuma.wait_until(has_certificate)
     with pytest.raises(AssertionError, match="says Permissive no more"):
         kuma.resources(*wish, other, call_graph=GRAPH, prune=True)
     with pytest.raises(AssertionError, match="says Permissive no more"):
@@ -127,7 +117,7 @@ def test_taking_permissive_away_is_the_same_step(kuma: Control) -> None:
 
 def test_a_first_identity_without_permissive_is_refused_where_there_are_workloads(kuma: Control) -> None:
     kuma.resources(mesh(), dataplane("web-1"))
-    wait_for(kuma, is_online)
+    kuma.wait_until(is_online)
     with pytest.raises(AssertionError, match="MeshIdentity contract/identity is new and no MeshTLS says Permissive"):
         kuma.resources(mesh(), identity(), dataplane("web-1"), call_graph=GRAPH)
 

@@ -18,7 +18,7 @@ from .auth import User
 from .errors import TEXT, Plain, Refused, bad_request, encode, invalid, not_found
 from .http_server import Request, Response
 from .kinds import BY_PATH, KINDS, Kind
-from .node import VERSION, Node
+from .node import Node
 from .resources import Resources
 
 _CONFIG: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "config.json").read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ class Api:
             "hostname": node.hostname,
             "instanceId": node.instance_id,
             "product": "Kuma",
-            "version": VERSION,
+            "version": node.options.version,
         }
 
     def token(self, request: Request, which: str) -> Response:
