@@ -78,7 +78,10 @@ class Api:
         return auth.authenticate(self.store, request, self.node.options.localhost_is_admin)
 
     def listed(self, entry: dict) -> dict:
-        return {**entry, "readOnly": self.resources.read_only(KINDS[entry["name"]])}
+        # Recorded: a zone of a global control plane says so of every kind, also of those that it takes.
+        options = self.node.options
+        closed = options.read_only or options.mode == "federated-zone" or KINDS[entry["name"]].read_only
+        return {**entry, "readOnly": closed}
 
     def index(self) -> dict[str, Any]:
         node = self.node
