@@ -20,6 +20,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
     canonical,
     documents,
     isolation,
+    observability,
     removed,
     universal,
 )
@@ -39,6 +40,9 @@ class Call:
         owner = _owner(params["owner"])
         sources = documents.sources(params["resources"], params["src"])
         graph = self._graph()
+        if params["observability"] is not None:
+            told = observability.resources(params["observability"], params["mesh"])
+            sources += [("observability", one) for one in told]
         self.network_policies: list[Raw] = []
         if graph is not None:
             sources += [("call_graph", one) for one in callgraph.permissions(graph)]
@@ -70,7 +74,9 @@ class Call:
                 "meant, use state=absent without documents"
             )
         if self.wish.state == "present" or not self.wish.owner:
-            raise KumaError("there is nothing to do: give resources, src or call_graph, or state=absent with owner")
+            raise KumaError(
+                "there is nothing to do: give resources, src, call_graph or observability, or state=absent with owner"
+            )
 
     def _graph(self) -> callgraph.Graph | None:
         given = self.params["call_graph"]

@@ -93,8 +93,8 @@ def test_who_is_in_the_way(changes: dict[str, t.Any], said: str | None) -> None:
         assert found == []
         return
     assert found == [
-        "mesh default can't become strict (MeshTLS default/mode says Strict) while 1 of 2 workloads could not call or be "
-        f"called any more: {said}; see to it that a MeshIdentity selects each, restart what has no sidecar or no "
+        "mesh default can't become strict (MeshTLS default/mode says Strict) while 1 of 2 workloads could not call or "
+        f"be called any more: {said}; see to it that a MeshIdentity selects each, restart what has no sidecar or no "
         "certificate, and delete the Dataplanes of what is gone, or set strict_gate to false to cut them off"
     ]
 

@@ -105,8 +105,8 @@ def test_zones_stay_near_their_global_control_plane() -> None:
     ]
     made = check(state=found("2.13.10", mode="global", zones=zones))
     assert made["problems"] == [
-        "zones would be more than 2 minor versions from a global control plane of 2.14.3 (a 2.11.18): bring their control "
-        "planes to 2.13.10 first"
+        "zones would be more than 2 minor versions from a global control plane of 2.14.3 (a 2.11.18): bring their "
+        "control planes to 2.13.10 first"
     ]
     assert "zone b is offline, so its version is not known" in made["warnings"]
 
