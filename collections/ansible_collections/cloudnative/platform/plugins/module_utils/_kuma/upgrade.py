@@ -25,15 +25,15 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.version
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
 
-#: What a control plane may be taken over at in one step.
+Version = tuple[int, ...]
+#: How many minor versions a control plane may be taken further in one step.
 STEP = 2
 #: From that version on keys of attributes in access logs are checked when a policy is written.
 _CHECKED_KEYS = (2, 14)
 _KEY = re.compile(r"[a-z][a-z0-9]*([._][a-z0-9]+)*\Z")
 _LONGEST_NAME = 63
 #: From that version on kuma-dp checks the certificate of its control plane; of older lines, from that patch on.
-_CHECKED_CERTIFICATE = {(2, 13): 7, (2, 12): 11, (2, 11): 14, (2, 9): 16, (2, 7): 26}
-Version = tuple[int, ...]
+_CHECKED_CERTIFICATE: dict[Version, int] = {(2, 13): 7, (2, 12): 11, (2, 11): 14, (2, 9): 16, (2, 7): 26}
 
 
 class Content(t.NamedTuple):
