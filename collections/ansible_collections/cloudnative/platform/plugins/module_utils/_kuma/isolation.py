@@ -24,6 +24,8 @@ DEFAULT_DENY = "calls-default-deny"
 OUTSIDE = "calls-out-of-"
 #: Where proxies fetch their configuration and certificates.
 XDS_PORT = 5678
+#: Where the control plane looks into proxies, for its inspection and for what it shows of them.
+ADMIN_PORT = 9901
 DNS_PODS = {"k8s-app": "kube-dns"}
 
 
@@ -80,7 +82,9 @@ def _default_deny(graph: Graph, namespace: str) -> Raw:
     ]
     if network.telemetry_ports:
         egress.append({"to": [_in(network.monitoring_namespace)], "ports": _ports(network.telemetry_ports)})
-    measured = [{"from": [_in(network.monitoring_namespace)], "ports": _ports(network.metrics_ports)}]
+    ingress: list[Raw] = [{"from": [_in(network.control_plane_namespace)], "ports": _ports([ADMIN_PORT])}]
+    if network.metrics_ports:
+        ingress.append({"from": [_in(network.monitoring_namespace)], "ports": _ports(network.metrics_ports)})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -88,7 +92,7 @@ def _default_deny(graph: Graph, namespace: str) -> Raw:
         "spec": {
             "podSelector": {},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": measured if network.metrics_ports else [],
+            "ingress": ingress,
             "egress": egress,
         },
     }

@@ -83,7 +83,9 @@ def test_a_service_that_nobody_calls_lets_nothing_in() -> None:
 def test_a_locked_namespace_leaves_what_every_pod_needs() -> None:
     policy = policies()["shop/calls-default-deny"]
     assert (policy["podSelector"], policy["policyTypes"]) == ({}, ["Ingress", "Egress"])
-    (measured,) = policy["ingress"]
+    inspected, measured = policy["ingress"]
+    assert inspected["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kuma-system"}}}]
+    assert inspected["ports"] == [{"port": 9901, "protocol": "TCP"}]
     assert measured["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert measured["ports"] == [{"port": 5670, "protocol": "TCP"}]
     names, control_plane, pods = policy["egress"]
@@ -110,7 +112,7 @@ def test_settings_of_the_network() -> None:
         one["to"][0]["namespaceSelector"].get("matchLabels", {}).get("kubernetes.io/metadata.name")
         for one in policy["egress"]
     ]
-    assert (policy["ingress"], names) == ([], ["dns", "mesh", None, "eyes"])
+    assert (len(policy["ingress"]), names) == (1, ["dns", "mesh", None, "eyes"])
     assert policy["egress"][3]["ports"] == [{"port": 4317, "protocol": "TCP"}]
 
 
