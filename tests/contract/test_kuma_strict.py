@@ -122,6 +122,15 @@ def test_a_first_identity_without_permissive_is_refused_where_there_are_workload
         kuma.resources(mesh(), identity(), dataplane("web-1"), call_graph=GRAPH)
 
 
+def test_saying_what_is_so_already_is_no_step(kuma: Control) -> None:
+    """With an identity and no MeshTLS a mesh is strict."""
+    other = {**dataplane("api-1"), "labels": {"app": "api", "kuma.io/workload": "api"}}
+    wish = [mesh(), identity(app="web"), dataplane("web-1"), other]
+    kuma.resources(*wish, call_graph=GRAPH)
+    kuma.wait_until(has_certificate)
+    assert kuma.resources(*wish, tls("Strict"), call_graph=GRAPH)["changed"]
+
+
 def test_a_new_mesh_may_be_strict_at_once(kuma: Control) -> None:
     assert kuma.resources(mesh(), tls("Strict"), identity(), dataplane("web-1"), call_graph=GRAPH)["changed"]
 

@@ -141,7 +141,7 @@ def _against_strict(cluster: Cluster, wish: Wish) -> list[str]:
     before = cluster_reading.policies(cluster)
     after = cluster_reading.after(before, wish.wanted, wish.state, wish.owner, wish.prune)
     leaving = {one.name for one in wish.wanted if one.kind == "Mesh"} if wish.state == "absent" else set()
-    taken = strict.steps(before, after, leaving)
+    taken = strict.not_yet(strict.steps(before, after, leaving), before, strict.identified(before))
     if not taken:
         return []
     return strict.refusals(taken, cluster_reading.workloads(cluster), strict.identified(after), time.time())

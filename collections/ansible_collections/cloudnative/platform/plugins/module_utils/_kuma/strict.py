@@ -78,6 +78,11 @@ def _is_permissive(mesh: str, resources: Resources) -> bool:
     return any(PERMISSIVE in modes(body) for key, body in resources.items() if key[0] == "MeshTLS" and key[1] == mesh)
 
 
+def not_yet(taken: t.Iterable[Step], before: Resources, identified_before: t.Collection[str]) -> list[Step]:
+    """Without those of meshes that are strict already, since they have an identity and nothing says Permissive."""
+    return [step for step in taken if step.mesh not in identified_before or _is_permissive(step.mesh, before)]
+
+
 def refusals(
     taken: t.Iterable[Step], workloads: t.Sequence[Workload], identified: t.Collection[str], now: float
 ) -> list[str]:

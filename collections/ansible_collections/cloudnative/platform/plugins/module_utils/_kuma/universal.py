@@ -65,6 +65,7 @@ def _against_strict(control: ControlPlane, made: Plan, observed: strict.Resource
     if not taken:
         return []
     workloads, identified = reading.workloads(control, {step.mesh for step in taken}, gone)
+    taken = strict.not_yet(taken, before, identified)
     return strict.refusals(taken, workloads, identified | strict.identified(after), time.time())
 
 

@@ -122,6 +122,20 @@ def test_taking_permissive_away_matters_where_there_is_an_identity() -> None:
     assert len(strict.refusals(step, plain, {"default"}, NOON)) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "identified", "left"),
+    [
+        ([], set(), 1),
+        ([], {"default"}, 0),
+        ([tls(None)], {"default"}, 0),
+        ([tls("Permissive")], {"default"}, 1),
+        ([], {"other"}, 1),
+    ],
+)
+def test_a_mesh_that_is_strict_already_takes_no_step(before: list[Raw], identified: set[str], left: int) -> None:
+    assert len(strict.not_yet(SAYS_STRICT, there(*before), identified)) == left
+
+
 def test_one_sentence_for_a_mesh() -> None:
     steps = [*SAYS_STRICT, Step("default", "another"), Step("prod", "MeshTLS prod/mode says Strict")]
     workloads = [workload(online=False), workload(mesh="prod", name="prod/x", online=False)]
