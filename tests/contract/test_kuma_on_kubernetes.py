@@ -201,7 +201,7 @@ def test_strict_waits_for_every_workload(run: Run, cluster: Cluster, workloads: 
         body={"metadata": {"labels": {"kuma.io/sidecar-injection": "enabled", "kuma.io/mesh": "contract"}}},
         content_type="application/merge-patch+json",
     )
-    pod = {"metadata": {"name": "old"}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+    pod: dict[str, t.Any] = {"metadata": {"name": "old"}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
     workloads("/api/v1/namespaces/shop/pods", pod)
     with pytest.raises(AssertionError, match=r"while 1 of 2 workloads .* pod shop/old has no sidecar"):
         run(mesh(), tls("Strict"))
