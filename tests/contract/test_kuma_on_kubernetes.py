@@ -140,6 +140,15 @@ def test_permissions_and_network_policies_of_one_file(run: Run, cluster: Cluster
     ]
 
 
+def test_what_proxies_tell(run: Run) -> None:
+    told = {"access_log": "otlp", "otlp_endpoint": "collector.monitoring.svc:4317", "applications": [{"port": 8080}]}
+    for access_log in ("stdout", "otlp"):
+        wish = {**told, "access_log": access_log}
+        assert run(mesh(), observability=wish, prune=True)["changed"]
+        again = run(mesh(), observability=wish, prune=True)
+        assert (again["changed"], again["actions"]) == (False, [])
+
+
 def test_prune_spares_meshes_and_refuses_too_many(run: Run, cluster: Cluster) -> None:
     run(mesh(), timeout("one"), timeout("two"))
     with pytest.raises(AssertionError, match="prune_max 1 allows 1 to go"):
