@@ -40,12 +40,17 @@ def mesh() -> Dashboard:
     chosen = f'{DATAPLANES},mesh=~"$mesh",kuma_workload=~"$workload"'
     proxies, arrived = among(chosen), among(f"{chosen},{ARRIVED}")
     expiry = proxies("envoy_listener_ssl_certificate_expiration_unix_time_seconds{} > 0")
-    denied = proxies("sum(increase(envoy_rbac_denied{}[5m]))")
+    # Requests over HTTP and connections over TCP, which Envoy counts apart.
+    denied = proxies("increase(envoy_http_rbac_denied{}[5m]) or increase(envoy_rbac_denied{}[5m])")
+    denials = proxies(
+        "sum by (kuma_workload) (rate(envoy_http_rbac_denied{}[$__rate_interval])"
+        " or rate(envoy_rbac_denied{}[$__rate_interval]))"
+    )
     health = [
         stat("Control planes up", q("sum(up{}) / count(up{})"), "percentunit", [(0, RED), (1, GREEN)]),
         stat("Proxies connected", q("sum(xds_streams_active{})")),
         stat("Proxies that lost it", proxies("sum(1 - envoy_control_plane_connected_state{})"), steps=[(1, YELLOW)]),
-        stat("Calls denied in 5 minutes", f"{denied} or vector(0)", steps=[(1, YELLOW)]),
+        stat("Calls denied in 5 minutes", f"sum({denied}) or vector(0)", steps=[(1, YELLOW)]),
         stat("Next certificate ends", f"min({expiry}) - time()", "s", [(0, RED), (HOUR, YELLOW), (3 * HOUR, GREEN)]),
         stat("Changes rejected in an hour", _rejected(), steps=[(1, YELLOW)]),
     ]
@@ -58,9 +63,7 @@ def mesh() -> Dashboard:
     calls = [
         graph("Calls that arrive", answers, "{{kuma_workload}} {{envoy_response_code_class}}xx", "reqps", stacked=True),
         graph("99 of 100 calls take less than", latency, "{{kuma_workload}}", "ms"),
-        graph(
-            "Calls denied", proxies(per_second("envoy_rbac_denied{}", "kuma_workload")), "{{kuma_workload}}", "reqps"
-        ),
+        graph("Calls denied", denials, "{{kuma_workload}}", "reqps"),
         graph("Bytes", bytes_moved, unit="Bps"),
     ]
     left = f"min by (kuma_workload) ({expiry}) - time()"
