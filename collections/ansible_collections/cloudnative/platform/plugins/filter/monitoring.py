@@ -24,9 +24,9 @@ def slo_rules(objectives: list[dict[str, t.Any]]) -> t.Any:
         raise AnsibleFilterError(str(error)) from error
 
 
-def monitoring_dashboards(datasource: str, refresh: str = "1m", since: str = "now-3h") -> t.Any:
+def monitoring_dashboards(datasource: str, refresh: str = "1m", since: str = "now-3h", mesh: bool = False) -> t.Any:
     """Return Grafana's dashboards of the platform by their uid."""
-    return wrap_var(dashboards.dashboards(datasource, refresh, since))
+    return wrap_var(dashboards.dashboards(datasource, refresh, since, mesh))
 
 
 class FilterModule:

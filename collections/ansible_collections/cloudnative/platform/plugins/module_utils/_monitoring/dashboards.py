@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import (
     dashboards_cluster,
     dashboards_hosts,
+    dashboards_mesh,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards_hosts import (
     cpu_in_use,
@@ -49,8 +50,8 @@ BUDGET = [(-100, RED), (0.1, YELLOW), (0.5, GREEN)]
 DAY = 86400
 
 
-def dashboards(datasource: str, refresh: str, since: str) -> dict[str, dict[str, t.Any]]:
-    """Return all dashboards as Grafana's JSON, by their uid."""
+def dashboards(datasource: str, refresh: str, since: str, mesh: bool = False) -> dict[str, dict[str, t.Any]]:
+    """Return all dashboards as Grafana's JSON, by their uid; that of the mesh where there is one."""
     made = (
         _overview(),
         dashboards_hosts.nodes(),
@@ -59,6 +60,7 @@ def dashboards(datasource: str, refresh: str, since: str) -> dict[str, dict[str,
         dashboards_hosts.registry(),
         _monitoring(),
         _slos(),
+        *([dashboards_mesh.mesh()] if mesh else []),
     )
     return {dashboard.uid: render(dashboard, datasource, refresh, since) for dashboard in made}
 

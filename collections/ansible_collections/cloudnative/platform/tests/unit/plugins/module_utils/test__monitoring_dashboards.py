@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import panels
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards import dashboards, queries
 
-DASHBOARDS = dashboards("prometheus", "1m", "now-3h")
+DASHBOARDS = dashboards("prometheus", "1m", "now-3h", mesh=True)
 
 
 def test_what_there_is():
@@ -23,7 +23,12 @@ def test_what_there_is():
         "platform-registry",
         "platform-monitoring",
         "platform-slos",
+        "platform-mesh",
     ]
+
+
+def test_without_a_mesh_nothing_asks_for_one():
+    assert "platform-mesh" not in dashboards("prometheus", "1m", "now-3h")
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -53,7 +58,7 @@ def test_panels_do_not_overlap(uid):
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_every_panel_asks_the_given_source(uid):
-    made = dashboards("another", "1m", "now-3h")[uid]
+    made = dashboards("another", "1m", "now-3h", mesh=True)[uid]
     sources = [panel["datasource"] for panel in made["panels"] if panel["type"] != "row"]
     sources += [target["datasource"] for panel in made["panels"] for target in panel.get("targets", [])]
     sources += [choice["datasource"] for choice in made["templating"]["list"]]
