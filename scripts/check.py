@@ -1,15 +1,21 @@
-"""Runs the checks of the project one after the other, each timed, with a table at the end. CI runs all of them."""
+"""Runs the checks of the project, each timed, with a table at the end. CI runs all of them.
+
+With `all`, what needs no hosts runs beside what does: hosts mostly wait, and leave a core to it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import check_collection
 
@@ -18,6 +24,9 @@ BIN = ROOT / ".venv" / "bin"
 REPORTS = ROOT / ".lab" / "reports"
 COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
+
+# Groups of parts that run beside the others: first those that need no bundle.
+BESIDE = (("lint", "unit", "controllers"), ("contract", "prometheus"))
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
 SCENARIOS = (
@@ -129,8 +138,6 @@ def parts() -> dict[str, list[Part]]:
 def choose(wanted: str) -> list[Part]:
     known = parts()
     group, _, name = wanted.partition("/")
-    if wanted == "all":
-        return [part for group in known.values() for part in group]
     if group == "molecule" and name:
         return [Part(f"molecule: {name}", scenario(name))]
     if group not in known or name:
@@ -153,22 +160,78 @@ def run(part: Part) -> Result:
     return Result(part.name, seconds, status, note)
 
 
-def table(results: list[Result]) -> str:
+class Beside:
+    """Groups that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
+
+    def __init__(self, groups: t.Sequence[str]) -> None:
+        self._groups = groups
+        self._directory = tempfile.TemporaryDirectory(prefix="cloudnative-check-")
+        self._output, self._results = (pathlib.Path(self._directory.name) / name for name in ("output", "results.json"))
+        arguments = ["nice", "-n", "5", sys.executable, __file__, *groups, f"--results={self._results}"]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def results(self) -> list[Result]:
+        code = self._process.wait()
+        print(self._output.read_text(errors="replace"), flush=True)
+        if not self._results.exists():
+            return [Result(", ".join(self._groups), 0, "failed", f"ended with exit code {code}")]
+        return [Result(**one) for one in json.loads(self._results.read_text())]
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._directory.cleanup()
+
+
+def run_all() -> list[Result]:
+    """Two lanes: what is in BESIDE, one after the other, and the rest. Both take what `bundle` makes."""
+    known, waiting = parts(), list(BESIDE)
+    groups = ["bundle", *(name for name in known if name != "bundle" and name not in itertools.chain(*BESIDE))]
+    lane, results, others = Beside(waiting.pop(0)), [], []
+    try:
+        for part in [part for group in groups for part in known[group]]:
+            results.append(run(part))
+            if waiting and not lane.runs():
+                others += lane.results()
+                lane.stop()
+                lane = Beside(waiting.pop(0))
+        others += lane.results()
+        for rest in waiting:
+            lane.stop()
+            lane = Beside(rest)
+            others += lane.results()
+    finally:
+        lane.stop()
+    return others + results
+
+
+def table(results: list[Result], seconds: float) -> str:
     width = max(len(result.name) for result in results)
     lines = [f"{r.name:<{width}}  {r.seconds:7.1f} s  {r.status}  {r.note}".rstrip() for r in results]
     counts = {status: sum(r.status == status for r in results) for status in ("passed", "failed", "skipped")}
     total = ", ".join(f"{count} {status}" for status, count in counts.items() if count or status != "skipped")
-    return "\n".join(["", *lines, "", f"{total} in {sum(r.seconds for r in results):.0f} s"])
+    return "\n".join(["", *lines, "", f"{total} in {seconds:.0f} s"])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     groups = "all, lint, unit, controllers, bundle, contract, prometheus, molecule or molecule/<scenario>"
-    parser.add_argument("part", help=groups)
-    chosen = choose(parser.parse_args().part)
+    parser.add_argument("parts", nargs="+", help=groups)
+    parser.add_argument("--results", type=pathlib.Path, help="write them there as JSON")
+    arguments = parser.parse_args()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    results = [run(part) for part in chosen]
-    print(table(results), flush=True)
+    started = time.monotonic()
+    if arguments.parts == ["all"]:
+        results = run_all()
+    else:
+        results = [run(part) for wanted in arguments.parts for part in choose(wanted)]
+    print(table(results, time.monotonic() - started), flush=True)
+    if arguments.results:
+        arguments.results.write_text(json.dumps([asdict(result) for result in results]))
     return 1 if any(result.status == "failed" for result in results) else 0
 
 

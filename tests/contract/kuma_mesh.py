@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import typing as t
 import urllib.request
 from pathlib import Path
@@ -99,6 +100,15 @@ class Control:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
+
+    def wait_until(self, condition: t.Callable[[dict[str, t.Any]], bool]) -> None:
+        """Until kuma_info says so."""
+        for _attempt in range(50):
+            found = self.info()
+            if condition(found):
+                return
+            time.sleep(0.2)
+        pytest.fail(f"the control plane does not come that far: {found}")
 
     def clean(self) -> None:
         self.resources(state="absent", prune_max=-1)

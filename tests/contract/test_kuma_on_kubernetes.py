@@ -22,11 +22,14 @@ from kuma_mesh import everything, mesh, timeout
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import Definition
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Kind, Stage
 from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
+from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
 Run = t.Callable[..., dict[str, t.Any]]
 SYSTEM = "kuma-system"
+#: What the control plane notes of a dataplane; nobody else writes it.
+INSIGHT = Kind("DataplaneInsight", "dataplaneinsights", Stage.DATAPLANE)
 GRAPH: dict[str, t.Any] = {
     "services": {
         "web": {"namespace": "shop", "service_account": "web", "pod_labels": {"app": "web"}},
@@ -54,7 +57,7 @@ def definitions() -> list[dict[str, t.Any]]:
                 "versions": [version],
             },
         }
-        for kind in KINDS.values()
+        for kind in [*KINDS.values(), INSIGHT]
         if not kind.instead and not kind.name.endswith("Secret")
     ]
 
@@ -127,12 +130,23 @@ def test_permissions_and_network_policies_of_one_file(run: Run, cluster: Cluster
     run(mesh(), call_graph=GRAPH, network_policies=True)
     policy = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-to-api")
     assert policy["spec"]["ingress"][0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
+    locked = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-default-deny")
+    assert locked["spec"]["policyTypes"] == ["Ingress", "Egress"]
     done = run(mesh(), call_graph={**GRAPH, "calls": {}}, network_policies=True, prune=True)
     assert sorted(done["actions"]) == [
         f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api",
         f"updated ConfigMap {SYSTEM}/owner-contract",
         "updated NetworkPolicy shop/calls-to-api",
     ]
+
+
+def test_what_proxies_tell(run: Run) -> None:
+    told = {"access_log": "otlp", "otlp_endpoint": "collector.monitoring.svc:4317", "applications": [{"port": 8080}]}
+    for access_log in ("stdout", "otlp"):
+        wish = {**told, "access_log": access_log}
+        assert run(mesh(), observability=wish, prune=True)["changed"]
+        again = run(mesh(), observability=wish, prune=True)
+        assert (again["changed"], again["actions"]) == (False, [])
 
 
 def test_prune_spares_meshes_and_refuses_too_many(run: Run, cluster: Cluster) -> None:
@@ -152,3 +166,60 @@ def test_what_is_refused_before_anything_is_sent(run: Run) -> None:
     identity = {"type": "MeshIdentity", "name": "i", "spec": {"provider": {"type": "Spire"}}}
     with pytest.raises(AssertionError, match=r"needs meshServices\.mode Exclusive"):
         run({"type": "Mesh", "name": "contract"}, identity)
+
+
+# -- strict mTLS ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="workloads")
+def fixture_workloads(cluster: Cluster) -> t.Iterator[t.Callable[..., None]]:
+    """Makes what the control plane and a Deployment would: a Dataplane with its insight, a pod without a sidecar."""
+    made: list[str] = []
+
+    def make(path: str, body: dict[str, t.Any]) -> None:
+        cluster.request("POST", path, body=body)
+        made.append(f"{path}/{body['metadata']['name']}")
+
+    yield make
+    for path in reversed(made):
+        cluster.request("DELETE", path, {"gracePeriodSeconds": 0})
+
+
+def tls(mode: str) -> dict[str, t.Any]:
+    return {"type": "MeshTLS", "name": "mode", "spec": {"rules": [{"default": {"mode": mode}}]}}
+
+
+def custom(kind: str, name: str, **more: t.Any) -> dict[str, t.Any]:
+    metadata = {"name": name, "namespace": "shop", "labels": {"kuma.io/mesh": "contract"}}
+    return {"apiVersion": "kuma.io/v1alpha1", "kind": kind, "metadata": metadata, "mesh": "contract", **more}
+
+
+def test_strict_waits_for_every_workload(run: Run, cluster: Cluster, workloads: t.Callable[..., None]) -> None:
+    crds = "/apis/kuma.io/v1alpha1/namespaces/shop"
+    run(mesh(), tls("Permissive"))
+    workloads(f"{crds}/dataplanes", custom("Dataplane", "web-1", spec={"networking": {"address": "127.0.0.1"}}))
+    for check in (True, False):
+        with pytest.raises(AssertionError, match=r"while 1 of 1 workloads .* shop/web-1 is offline"):
+            run(mesh(), tls("Strict"), check=check)
+    insight = load("observed")["connected"]["dataplaneInsight"]
+    insight = {**insight, "mTLS": {**insight["mTLS"], "certificateExpirationTime": "2126-11-23T12:00:00Z"}}
+    workloads(f"{crds}/dataplaneinsights", custom("DataplaneInsight", "web-1", status=insight))
+    cluster.request(
+        "PATCH",
+        "/api/v1/namespaces/shop",
+        body={"metadata": {"labels": {"kuma.io/sidecar-injection": "enabled", "kuma.io/mesh": "contract"}}},
+        content_type="application/merge-patch+json",
+    )
+    pod: dict[str, t.Any] = {"metadata": {"name": "old"}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+    workloads("/api/v1/namespaces/shop/pods", pod)
+    with pytest.raises(AssertionError, match=r"while 1 of 2 workloads .* pod shop/old has no sidecar"):
+        run(mesh(), tls("Strict"))
+    cluster.request("DELETE", "/api/v1/namespaces/shop/pods/old", {"gracePeriodSeconds": 0})
+    sidecar = {"name": "kuma-sidecar", "image": "kuma-dp", "restartPolicy": "Always"}
+    cluster.request(
+        "POST",
+        "/api/v1/namespaces/shop/pods",
+        body={**pod, "spec": {**pod["spec"], "initContainers": [sidecar]}},
+    )
+    assert run(mesh(), tls("Strict"))["actions"] == [f"updated MeshTLS {SYSTEM}/mode"]
+    assert not run(mesh(), tls("Strict"))["changed"]

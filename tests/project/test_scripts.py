@@ -131,11 +131,44 @@ def test_what_cannot_run_is_a_failure_in_ci_only(monkeypatch, ci, status):
 
 def test_table_counts_every_part():
     results = [check.Result("a", 1.0, "passed"), check.Result("b", 2.0, "failed", "exit code 2")]
-    assert check.table(results).splitlines()[-1] == "1 passed, 1 failed in 3 s"
+    assert check.table(results, 3).splitlines()[-1] == "1 passed, 1 failed in 3 s"
 
 
-def test_all_is_every_part():
-    assert {part.name for group in check.parts().values() for part in group} == {p.name for p in check.choose("all")}
+def two_lanes(monkeypatch, tmp_path, beside: str) -> list[check.Result]:
+    """Those of a run of everything, which is one part here; the other lane is a script."""
+    script = tmp_path / "beside.py"
+    script.write_text(beside)
+    monkeypatch.setattr(check, "__file__", str(script))
+    groups = {name: [check.Part("never", lambda: 1)] for group in check.BESIDE for name in group}
+    there = {name: [check.Part(name, lambda: 0)] for name in ("bundle", "molecule")}
+    monkeypatch.setattr(check, "parts", lambda: {**groups, **there})
+    return check.run_all()
+
+
+def test_all_is_both_lanes(monkeypatch, tmp_path, capsys):
+    beside = """
+import json, sys
+print("told of", *sys.argv[1:-1])
+failed = {"seconds": 1.0, "status": "failed", "note": "exit code 1"}
+with open(sys.argv[-1].split("=")[1], "w") as file:
+    json.dump([{"name": name, **failed} for name in sys.argv[1:-1]], file)
+"""
+    results = two_lanes(monkeypatch, tmp_path, beside)
+    names = ["lint", "unit", "controllers", "contract", "prometheus"]
+    passed = [("bundle", "passed"), ("molecule", "passed")]
+    assert [(result.name, result.status) for result in results] == [*((name, "failed") for name in names), *passed]
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("told")]
+    assert told == ["told of lint unit controllers", "told of contract prometheus"]
+
+
+def test_a_lane_that_breaks_off_is_a_failure(monkeypatch, tmp_path):
+    first, second, *others = two_lanes(monkeypatch, tmp_path, "raise SystemExit('no room')")
+    assert (first.name, first.status, first.note) == ("lint, unit, controllers", "failed", "ended with exit code 1")
+    assert (second.name, second.status) == ("contract, prometheus", "failed")
+    assert {other.status for other in others} == {"passed"}
+
+
+def test_an_unknown_part_is_refused():
     with pytest.raises(SystemExit, match="nonsense is unknown"):
         check.choose("nonsense")
 

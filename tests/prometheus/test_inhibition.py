@@ -135,6 +135,23 @@ CASES = {
         ],
         ["RegistryDown", "TargetDown"],
     ),
+    "no control plane of the mesh answers": (
+        [
+            alert("KumaControlPlaneGone"),
+            alert("TargetDown", instance="10.0.0.1:5680", job="kuma-control-plane"),
+            alert("KumaDataplaneDisconnected", mesh="default", kuma_workload="web", instance="10.2.0.1:5670"),
+            alert("KumaCallsDenied", mesh="default", kuma_workload="web"),
+        ],
+        ["KumaControlPlaneGone", "KumaCallsDenied"],
+    ),
+    "certificates of two workloads are not renewed, one of them is about to end": (
+        [
+            {**alert("KumaWorkloadCertificateExpiring", mesh="default", kuma_workload="web"), "severity": "critical"},
+            {**alert("KumaWorkloadCertificateExpiring", mesh="default", kuma_workload="web"), "severity": "warning"},
+            {**alert("KumaWorkloadCertificateExpiring", mesh="default", kuma_workload="api"), "severity": "warning"},
+        ],
+        ["KumaWorkloadCertificateExpiring", "KumaWorkloadCertificateExpiring"],
+    ),
     "no pod of the gateway answers": (
         [
             alert("KongGone"),

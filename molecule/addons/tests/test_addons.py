@@ -74,12 +74,17 @@ def test_every_query_of_a_dashboard_returns_data(cluster, uid):
     assert empty == []
 
 
-def test_rules_are_loaded_and_good(cluster):
+def test_rules_are_loaded_and_good(cluster, wait_until):
     path = "/api/v1/namespaces/monitoring/services/prometheus:web/proxy/api/v1/rules"
-    groups = json.loads(cluster.run(f"get --raw {path}"))["data"]["groups"]
-    assert len(groups) > 10
-    bad = [rule["name"] for group in groups for rule in group["rules"] if rule["health"] != "ok"]
-    assert bad == []
+
+    def rules():
+        groups = json.loads(cluster.run(f"get --raw {path}"))["data"]["groups"]
+        assert len(groups) > 10
+        return [rule for group in groups for rule in group["rules"]]
+
+    # Rules that were just loaded have not been evaluated yet.
+    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), 90, "every rule is evaluated")
+    assert [f"{rule['name']}: {rule['lastError']}" for rule in rules() if rule["health"] != "ok"] == []
 
 
 def image(component):

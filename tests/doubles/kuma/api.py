@@ -18,7 +18,7 @@ from .auth import User
 from .errors import TEXT, Plain, Refused, bad_request, encode, invalid, not_found
 from .http_server import Request, Response
 from .kinds import BY_PATH, KINDS, Kind
-from .node import VERSION, Node
+from .node import Node
 from .resources import Resources
 
 _CONFIG: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "config.json").read_text(encoding="utf-8"))
@@ -78,7 +78,10 @@ class Api:
         return auth.authenticate(self.store, request, self.node.options.localhost_is_admin)
 
     def listed(self, entry: dict) -> dict:
-        return {**entry, "readOnly": self.resources.read_only(KINDS[entry["name"]])}
+        # Recorded: a zone of a global control plane says so of every kind, also of those that it takes.
+        options = self.node.options
+        closed = options.read_only or options.mode == "federated-zone" or KINDS[entry["name"]].read_only
+        return {**entry, "readOnly": closed}
 
     def index(self) -> dict[str, Any]:
         node = self.node
@@ -88,7 +91,7 @@ class Api:
             "hostname": node.hostname,
             "instanceId": node.instance_id,
             "product": "Kuma",
-            "version": VERSION,
+            "version": node.options.version,
         }
 
     def token(self, request: Request, which: str) -> Response:

@@ -14,7 +14,7 @@ from typing import Any
 from . import identities
 from .golang import parse_duration
 from .kinds import KINDS
-from .node import VERSION, Node
+from .node import Node
 from .render import resource_kri
 from .store import Resource, now
 
@@ -38,7 +38,7 @@ def insight(node: Node, resource: Resource) -> dict | None:
         "controlPlaneInstanceId": node.instance_id,
         "connectTime": moment,
         "status": status,
-        "version": {"kumaDp": {"version": VERSION, "kumaCpCompatible": True}, "envoy": envoy},
+        "version": {"kumaDp": {"version": node.options.dataplanes_version, "kumaCpCompatible": True}, "envoy": envoy},
     }
     body: dict[str, Any] = {"subscriptions": [subscription]}
     identity = identities.identity_of(node, resource)
@@ -121,7 +121,7 @@ def mesh_insight(node: Node, mesh: str) -> dict[str, Any]:
     online = [one for one in proxies if connected(node, one)]
     rest = [one for one in proxies if not connected(node, one)]
     versions: dict[str, dict] = {"kumaDp": {}, "envoy": {}}
-    for part, version in (("kumaDp", VERSION), ("envoy", _ENVOY)):
+    for part, version in (("kumaDp", node.options.dataplanes_version), ("envoy", _ENVOY)):
         for name, group in ((version, online), ("unknown", rest)):
             if group:
                 versions[part][name] = _count(node, group)
@@ -200,4 +200,6 @@ def global_insights(node: Node) -> dict[str, Any]:
 
 def metrics(node: Node) -> str:
     lines = ["# HELP cp_info Build and role of the control plane.", "# TYPE cp_info gauge"]
-    return "\n".join([*lines, f'cp_info{{product="kuma-double",version="{VERSION}",zone="{node.options.zone}"}} 1', ""])
+    return "\n".join(
+        [*lines, f'cp_info{{product="kuma-double",version="{node.options.version}",zone="{node.options.zone}"}} 1', ""]
+    )

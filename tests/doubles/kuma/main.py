@@ -17,7 +17,7 @@ from pathlib import Path
 from .api import Api, Diagnostics
 from .controllers import Controllers
 from .http_server import Request, Response, Server
-from .node import Node
+from .node import VERSION, Node
 
 
 def options(argv: list[str]) -> argparse.Namespace:
@@ -38,7 +38,10 @@ def options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds until controllers act (a real one: 1 to 5)")
     parser.add_argument("--dataplanes-connect", action="store_true", help="show every Dataplane as connected")
     parser.add_argument("--conflict-every", type=int, default=0, metavar="N", help="answer 409 to every n-th write")
+    parser.add_argument("--version", default=VERSION, help="what it says that it is; it behaves as ever")
+    parser.add_argument("--dataplanes-version", help="of every Dataplane that connects; the control plane's by default")
     chosen = parser.parse_args(argv)
+    chosen.dataplanes_version = chosen.dataplanes_version or chosen.version
     if chosen.https_port is not None and not (chosen.tls_cert and chosen.tls_key):
         parser.error("--https-port needs --tls-cert and --tls-key")
     if chosen.environment == "kubernetes":

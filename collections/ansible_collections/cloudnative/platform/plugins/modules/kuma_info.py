@@ -28,6 +28,10 @@ options:
       - Whether each dataplane's own policies are asked for, with one request each.
     type: bool
     default: false
+  target_version:
+    description:
+      - Version of Kuma to which the mesh is to go. With it RV(upgrade) says whether it may.
+    type: str
 seealso:
   - module: cloudnative.platform.kuma_resources
 author:
@@ -41,11 +45,13 @@ EXAMPLES = r"""
     ca_cert: /etc/ssl/internal-ca.pem
   register: mesh
 
-- name: Insist that every workload has an identity before mTLS becomes strict
-  ansible.builtin.assert:
-    that:
-      - mesh.identities | selectattr('ready') | length > 0
-      - mesh.without_certificate | length == 0
+- name: See whether it may be upgraded
+  cloudnative.platform.kuma_info:
+    api_url: https://mesh.internal:5682
+    ca_cert: /etc/ssl/internal-ca.pem
+    target_version: 2.14.3
+  register: mesh
+  failed_when: not mesh.upgrade.allowed
 """
 
 RETURN = r"""
@@ -131,6 +137,31 @@ problems:
   returned: success
   type: list
   elements: str
+upgrade:
+  description: Whether the mesh may go to O(target_version).
+  returned: with O(target_version)
+  type: dict
+  contains:
+    target:
+      description: The version that was asked for.
+      type: str
+    allowed:
+      description: Whether there are no problems.
+      type: bool
+    problems:
+      description:
+        - What stands against it, in sentences with what to do; a version outside of the supported range, too large a
+          step, a step back, data planes or zones too far away, resources that the new version refuses.
+      type: list
+      elements: str
+    warnings:
+      description: What to look at, and what Kuma 3.0 removes.
+      type: list
+      elements: str
+    steps:
+      description: What to do in which order; nothing when it runs that version, or must not go there.
+      type: list
+      elements: str
 requests:
   description: Number of requests that were sent.
   returned: always
@@ -144,7 +175,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds i
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, control_plane
 from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 
-ARGUMENT_SPEC: dict[str, t.Any] = {**CONNECTION_SPEC, "policies": {"type": "bool", "default": False}}
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    **CONNECTION_SPEC,
+    "policies": {"type": "bool", "default": False},
+    "target_version": {"type": "str"},
+}
 
 
 def main() -> None:
@@ -153,7 +188,7 @@ def main() -> None:
     try:
         control = control_plane(module.params)
         try:
-            result.update(information.gather(control, module.params["policies"]))
+            result.update(information.gather(control, module.params["policies"], module.params["target_version"]))
         finally:
             result["requests"] = control.requests
             control.close()

@@ -53,15 +53,81 @@ options:
   call_graph:
     description:
       - Who may call whom, as a mapping or the path of a file. It becomes one MeshTrafficPermission for each service
-        that is called, next to the other resources. An unknown service, and services that call each other in a ring,
-        are errors.
+        that is called, next to the other resources. An unknown service, services that share an identity, and services
+        that call each other in a ring, are errors.
     type: raw
   network_policies:
     description:
       - Whether O(call_graph) becomes NetworkPolicies as well, for the services of which it says where their pods are.
-        For O(mode=kubernetes), in a network that enforces them.
+        Their namespaces are locked, but for DNS, the control plane and the monitoring. For O(mode=kubernetes), in a
+        network that enforces them.
     type: bool
     default: false
+  observability:
+    description:
+      - Policies that make the proxies tell what they see, next to the other resources. Metrics are served to
+        Prometheus, access logs are written or sent, traces are sent when there is a collector.
+    type: dict
+    suboptions:
+      meshes:
+        description:
+          - Meshes that get them; O(mesh) by default.
+        type: list
+        elements: str
+        default: []
+      metrics:
+        description:
+          - Whether each proxy serves its metrics, and when its certificate ends.
+        type: bool
+        default: true
+      metrics_port:
+        description:
+          - Port of the metrics on each dataplane, at path C(/metrics), in plain text.
+        type: int
+        default: 5670
+      applications:
+        description:
+          - Metrics of applications that proxies serve along with their own.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - Name of the application.
+            type: str
+          path:
+            description:
+              - Path of its metrics.
+            type: str
+            default: /metrics
+          port:
+            description:
+              - Port of its metrics.
+            type: int
+            required: true
+      access_log:
+        description:
+          - Where each call is logged by who was called, with the identity of the caller. V(stdout) is the log of the
+            proxy, as JSON; V(otlp) sends it to O(observability.otlp_endpoint). Paths are logged with their query.
+        type: str
+        choices: [none, stdout, otlp]
+        default: none
+      otlp_endpoint:
+        description:
+          - Address of an OpenTelemetry collector, as host:port. With it calls are traced.
+        type: str
+      otlp_protocol:
+        description:
+          - How the collector is spoken to.
+        type: str
+        choices: [grpc, http]
+        default: grpc
+      trace_sampling:
+        description:
+          - Percentage of the calls that are traced; V(0) for none.
+        type: int
+        default: 10
   mesh:
     description:
       - Mesh of the resources that name none.
@@ -150,6 +216,15 @@ options:
       - Whether what Kuma 3.0 removes is written nevertheless. Without it, it is refused with what to write instead.
     type: bool
     default: false
+  strict_gate:
+    description:
+      - Whether a step to strict mTLS is refused while a workload of the mesh has no certificate, one that has ended, or
+        is offline, or on Kubernetes is a pod without a sidecar. Such a step is a MeshTLS with mode C(Strict) where
+        there was none, one with C(Permissive) that goes or changes, and a first MeshIdentity where no MeshTLS says
+        C(Permissive).
+      - Who speaks plain text from outside of the mesh is not known to a control plane, and not found by this.
+    type: bool
+    default: true
 requirements:
   - kubernetes >= 28.1.0 (Python library, with O(mode=kubernetes) only)
   - PyYAML (for documents in YAML only)
@@ -192,6 +267,15 @@ EXAMPLES = r"""
     network_policies: true
     owner: platform
     prune: true
+
+- name: Let proxies tell what they see
+  cloudnative.platform.kuma_resources:
+    src:
+      - mesh/
+    observability:
+      access_log: stdout
+      otlp_endpoint: collector.monitoring.svc:4317
+      trace_sampling: 5
 
 - name: Give slow requests to one service more time
   cloudnative.platform.kuma_resources:
@@ -253,6 +337,28 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "src": {"type": "list", "elements": "path", "default": []},
     "call_graph": {"type": "raw"},
     "network_policies": {"type": "bool", "default": False},
+    "observability": {
+        "type": "dict",
+        "options": {
+            "meshes": {"type": "list", "elements": "str", "default": []},
+            "metrics": {"type": "bool", "default": True},
+            "metrics_port": {"type": "int", "default": 5670},
+            "applications": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str"},
+                    "path": {"type": "str", "default": "/metrics"},
+                    "port": {"type": "int", "required": True},
+                },
+            },
+            "access_log": {"type": "str", "choices": ["none", "stdout", "otlp"], "default": "none"},
+            "otlp_endpoint": {"type": "str"},
+            "otlp_protocol": {"type": "str", "choices": ["grpc", "http"], "default": "grpc"},
+            "trace_sampling": {"type": "int", "default": 10},
+        },
+    },
     "mesh": {"type": "str", "default": "default"},
     "mode": {"type": "str", "choices": ["universal", "kubernetes"], "default": "universal"},
     "kubernetes": {
@@ -265,6 +371,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "prune": {"type": "bool", "default": False},
     "prune_max": {"type": "int", "default": 20},
     "allow_removed": {"type": "bool", "default": False},
+    "strict_gate": {"type": "bool", "default": True},
 }
 
 

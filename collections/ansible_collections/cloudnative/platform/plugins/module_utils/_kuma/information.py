@@ -11,16 +11,23 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.overview import dataplane, is_online
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.versions import (
+    SKEW,
+    SUPPORTED,
+    is_near,
+    numbers,
+)
 
-#: Data planes and zones have to be within this many minor versions of their control plane.
-SKEW = 2
 
+def gather(control: ControlPlane, with_policies: bool, target: str | None = None) -> Raw:
+    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for.
 
-def gather(control: ControlPlane, with_policies: bool) -> Raw:
-    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for."""
+    With the version that it is to go to, also whether that may be.
+    """
     index = control.get("/")
     if index.get("product") != "Kuma":
         raise KumaError(f"{control.name} does not answer as a Kuma control plane does, check api_url")
@@ -33,6 +40,9 @@ def gather(control: ControlPlane, with_policies: bool) -> Raw:
     if with_policies:
         for one, policies in zip(found["dataplanes"], control.each(_policies(control), found["dataplanes"])):
             one["policies"] = policies
+    if target:
+        logs, services = control.each(control.pages, ("/meshaccesslogs", "/meshmultizoneservices"))
+        found["upgrade"] = upgrade.check(target, found, upgrade.Content(control.get("/config"), meshes, logs, services))
     return found
 
 
@@ -70,7 +80,7 @@ def summary(
     by_name = {str(item.get("name")): item for item in insights}
     result: Raw = {
         "version": version,
-        "supported": reading.numbers(version)[:2] == reading.SUPPORTED,
+        "supported": numbers(version)[:2] == SUPPORTED,
         "mode": about.mode,
         "environment": about.environment,
         "zone": about.zone,
@@ -91,37 +101,6 @@ def summary(
     }
     result["problems"] = list(_problems(result))
     return result
-
-
-def dataplane(overview: Raw, version: str) -> Raw:
-    insight = overview.get("dataplaneInsight") or {}
-    subscriptions = insight.get("subscriptions") or []
-    last = subscriptions[-1] if subscriptions else {}
-    versions = last.get("version") or {}
-    own = str((versions.get("kumaDp") or {}).get("version") or "")
-    labels = overview.get("labels") or {}
-    return {
-        "mesh": str(overview.get("mesh") or ""),
-        "name": str(overview.get("name") or ""),
-        "zone": str(labels.get("kuma.io/zone") or ""),
-        "workload": str(labels.get("kuma.io/workload") or ""),
-        "online": is_online(subscriptions),
-        "version": own,
-        "envoy": str((versions.get("envoy") or {}).get("version") or ""),
-        "compatible": not own or is_near(version, own),
-        "certificate_expiry": (insight.get("mTLS") or {}).get("certificateExpirationTime"),
-        "identity": (insight.get("mTLS") or {}).get("issuedBackend"),
-    }
-
-
-def is_online(subscriptions: t.Sequence[Raw]) -> bool:
-    return any(one.get("connectTime") and not one.get("disconnectTime") for one in subscriptions)
-
-
-def is_near(version: str, other: str) -> bool:
-    """Whether two versions may work together; what can't be read is left to the control plane."""
-    ours, theirs = reading.numbers(version), reading.numbers(other)
-    return not ours or not theirs or (ours[0] == theirs[0] and abs(ours[1] - theirs[1]) <= SKEW)
 
 
 def zone(overview: Raw, about: reading.About) -> Raw:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import owner as owners
@@ -27,7 +28,12 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.or
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import AUTH_ARG_SPEC
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, schema
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import (
+    advice,
+    cluster_reading,
+    schema,
+    strict,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Wanted
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import (
     KINDS,
@@ -116,12 +122,29 @@ def carry_out(options: t.Mapping[str, t.Any], wish: Wish, more: list[Raw], outco
     except ClientError as e:
         raise KumaError(str(e)) from e
     try:
+        against = _against_strict(cluster, wish) if wish.strict_gate else []
+        if against:
+            raise Problems(against)
         _apply(engine, options["namespace"], wish, definitions(wish.wanted, more, options["namespace"]), outcome)
     except (ClientError, DefinitionError) as e:
         raise KumaError(str(e)) from e
     finally:
         outcome.facts["requests"] = cluster.requests
         _tell(engine, outcome, wish.check_mode)
+
+
+def _against_strict(cluster: Cluster, wish: Wish) -> list[str]:
+    """Who is in the way of strict mTLS; asked for only when something of it is named or may go."""
+    takes_away = wish.state == "absent" or wish.prune
+    if not (wish.kinds() & strict.KINDS or (takes_away and wish.owner)):
+        return []
+    before = cluster_reading.policies(cluster)
+    after = cluster_reading.after(before, wish.wanted, wish.state, wish.owner, wish.prune)
+    leaving = {one.name for one in wish.wanted if one.kind == "Mesh"} if wish.state == "absent" else set()
+    taken = strict.not_yet(strict.steps(before, after, leaving), before, strict.identified(before))
+    if not taken:
+        return []
+    return strict.refusals(taken, cluster_reading.workloads(cluster), strict.identified(after), time.time())
 
 
 def _apply(engine: Engine, namespace: str, wish: Wish, wanted: list[Definition], outcome: Outcome) -> None:

@@ -8,16 +8,17 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
+from urllib.parse import quote
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.owner import LABEL as OWNER
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused, owned_by
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, key_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, KumaError, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.overview import dataplane
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import ORIGIN
-
-SUPPORTED = (2, 14)
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.strict import Workload
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.versions import SUPPORTED, numbers
 
 
 class About(t.NamedTuple):
@@ -64,11 +65,6 @@ def version(control: ControlPlane) -> str:
             "fields and defaults"
         )
     return text
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def about(control: ControlPlane) -> About:
@@ -134,3 +130,28 @@ def owned(control: ControlPlane, owner: str, kinds: t.Iterable[str]) -> Observed
         else:
             raise answer
     return found
+
+
+def workloads(
+    control: ControlPlane, meshes: t.Iterable[str], without: t.Collection[Key] = ()
+) -> tuple[list[Workload], set[str]]:
+    """The dataplanes of meshes, and which of those have an identity; `without` is what is about to go."""
+    asked = sorted(meshes)
+
+    def read(path: str) -> list[Raw]:
+        try:
+            return control.pages(path)
+        except Refused as e:
+            if e.no_mesh:
+                return []
+            raise
+
+    proxies = control.each(read, [f"/meshes/{quote(mesh)}/dataplanes/_overview" for mesh in asked])
+    identities = control.each(read, [KINDS["MeshIdentity"].collection(quote(mesh)) for mesh in asked])
+    found = []
+    for mesh, overviews in zip(asked, proxies):
+        for one in (dataplane(overview, "") for overview in overviews):
+            if ("Dataplane", mesh, one["name"]) not in without:
+                found.append(Workload(mesh, f"{mesh}/{one['name']}", one["online"], one["certificate_expiry"]))
+    identified = {mesh for mesh, items in zip(asked, identities) if any(key_of(item) not in without for item in items)}
+    return found, identified

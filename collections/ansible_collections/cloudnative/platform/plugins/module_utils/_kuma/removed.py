@@ -16,7 +16,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds i
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?\Z")
 
-_OF_MESH = {
+OF_MESH = {
     "mtls": "MeshIdentity (with MeshTLS for its mode)",
     "metrics": "MeshMetric",
     "tracing": "MeshTrace",
@@ -57,7 +57,7 @@ def _findings(one: Wanted) -> t.Iterator[str]:
     if one.kind in ("Mesh", "Zone") and not _LABEL.match(one.name):
         yield _gone(f"the name {one.name!r}", "one of lower case letters, digits and dashes that starts with a letter")
     if one.kind == "Mesh":
-        for name, instead in _OF_MESH.items():
+        for name, instead in OF_MESH.items():
             if one.body.get(name):
                 yield _gone(name, instead)
     elif one.kind == "Dataplane":

@@ -19,6 +19,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
     callgraph,
     canonical,
     documents,
+    isolation,
+    observability,
     removed,
     universal,
 )
@@ -38,18 +40,29 @@ class Call:
         owner = _owner(params["owner"])
         sources = documents.sources(params["resources"], params["src"])
         graph = self._graph()
+        if params["observability"] is not None:
+            told = observability.resources(params["observability"], params["mesh"])
+            sources += [("observability", one) for one in told]
         self.network_policies: list[Raw] = []
         if graph is not None:
             sources += [("call_graph", one) for one in callgraph.permissions(graph)]
         if params["network_policies"]:
             if graph is None or params["mode"] != "kubernetes":
                 raise KumaError("network_policies needs call_graph and mode=kubernetes")
-            self.network_policies = callgraph.network_policies(graph)
+            self.network_policies = isolation.network_policies(graph)
         wanted = documents.read(sources, params["mesh"], owner, names_only=params["state"] == "absent")
         gone = [] if params["allow_removed"] or params["state"] == "absent" else removed.findings(wanted)
         if gone:
             raise Problems([*gone, "to write it nevertheless, set allow_removed"])
-        self.wish = universal.Wish(wanted, params["state"], owner, params["prune"], params["prune_max"], check_mode)
+        self.wish = universal.Wish(
+            wanted,
+            params["state"],
+            owner,
+            params["prune"],
+            params["prune_max"],
+            check_mode,
+            params["strict_gate"],
+        )
         self._check()
 
     def _check(self) -> None:
@@ -61,7 +74,9 @@ class Call:
                 "meant, use state=absent without documents"
             )
         if self.wish.state == "present" or not self.wish.owner:
-            raise KumaError("there is nothing to do: give resources, src or call_graph, or state=absent with owner")
+            raise KumaError(
+                "there is nothing to do: give resources, src, call_graph or observability, or state=absent with owner"
+            )
 
     def _graph(self) -> callgraph.Graph | None:
         given = self.params["call_graph"]

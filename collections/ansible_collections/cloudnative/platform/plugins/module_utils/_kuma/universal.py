@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan, reading
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan, reading, strict
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, path_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Wanted
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, KumaError, Problems
@@ -28,6 +29,7 @@ class Wish(t.NamedTuple):
     prune: bool
     prune_max: int
     check_mode: bool
+    strict_gate: bool = True
 
     def kinds(self) -> set[str]:
         return {one.kind for one in self.wanted}
@@ -38,7 +40,9 @@ class Wish(t.NamedTuple):
 
 def carry_out(control: ControlPlane, wish: Wish, outcome: Outcome) -> None:
     outcome.facts["version"] = reading.version(control)
-    made = _present(control, wish) if wish.state == "present" else _absent(control, wish)
+    made, observed = _present(control, wish) if wish.state == "present" else _absent(control, wish)
+    if wish.strict_gate:
+        made.problems += _against_strict(control, made, observed)
     outcome.warnings += made.warnings
     if made.problems:
         raise Problems(made.problems)
@@ -50,7 +54,23 @@ def carry_out(control: ControlPlane, wish: Wish, outcome: Outcome) -> None:
             outcome.tell(change)
 
 
-def _present(control: ControlPlane, wish: Wish) -> Plan:
+def _against_strict(control: ControlPlane, made: Plan, observed: strict.Resources) -> list[str]:
+    """Who is in the way of strict mTLS; asked for only when the plan is a step to it."""
+    there = {**observed, **{change.key: change.observed for change in made.changes if change.observed is not None}}
+    before = {key: body for key, body in there.items() if key[0] in strict.KINDS}
+    gone = {change.key for change in made.of(DELETE)}
+    written = {change.key: change.body for change in made.changes if change.body is not None}
+    after = {key: body for key, body in {**before, **written}.items() if key[0] in strict.KINDS and key not in gone}
+    taken = strict.steps(before, after, {name for kind, _mesh, name in gone if kind == "Mesh"})
+    if not taken:
+        return []
+    workloads, identified = reading.workloads(control, {step.mesh for step in taken}, gone)
+    taken = strict.not_yet(taken, before, identified)
+    return strict.refusals(taken, workloads, identified | strict.identified(after), time.time())
+
+
+def _present(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]:
+    """The plan, and what it was made of."""
     kinds = wish.kinds() | advice.needed(wish.kinds())
     if len(wish.meshes()) > 1:
         kinds.add("Mesh")
@@ -74,11 +94,11 @@ def _present(control: ControlPlane, wish: Wish) -> Plan:
 
     # How a control plane is set up only matters when something is to be written.
     made = make(None)
-    return make(_writable(control)) if made.changes else made
+    return make(_writable(control)) if made.changes else made, observed.resources
 
 
-def _absent(control: ControlPlane, wish: Wish) -> Plan:
-    made = Plan()
+def _absent(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]:
+    made, observed = Plan(), reading.Observed({}, {}, set())
     if wish.wanted:
         kinds = wish.kinds() | ({"Dataplane"} if "Mesh" in wish.kinds() else set())
         meshes = wish.meshes() if "Mesh" not in wish.kinds() else set()
@@ -94,7 +114,7 @@ def _absent(control: ControlPlane, wish: Wish) -> Plan:
             owned = observed.resources.values()
             plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign)
             advice.of_deleted(made, observed.resources)
-    return made
+    return made, observed.resources
 
 
 def _writable(control: ControlPlane) -> reading.About:

@@ -19,6 +19,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring i
     dashboards_cluster,
     dashboards_gateway,
     dashboards_hosts,
+    dashboards_mesh,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards_hosts import (
     cpu_in_use,
@@ -51,7 +52,7 @@ BUDGET = [(-100, RED), (0.1, YELLOW), (0.5, GREEN)]
 DAY = 86400
 
 #: Of add-ons that are not always there, by the name of their role.
-OF_ADDONS: dict[str, t.Callable[[], Dashboard]] = {"kong": dashboards_gateway.gateway}
+OF_ADDONS: dict[str, t.Callable[[], Dashboard]] = {"kong": dashboards_gateway.gateway, "kuma": dashboards_mesh.mesh}
 
 
 def dashboards(

@@ -104,8 +104,10 @@ def without_pauses(monkeypatch):
     ],
 )
 def test_wait_ends_well(lists, watches):
+    # Servers of other tests in this process may still be ending theirs.
+    others = set(threading.enumerate())
     assert wait.Waiter(Api(lists, watches)).wait([NODE], 5) == []
-    assert threading.active_count() == 1
+    assert set(threading.enumerate()) <= others
 
 
 @pytest.mark.parametrize(

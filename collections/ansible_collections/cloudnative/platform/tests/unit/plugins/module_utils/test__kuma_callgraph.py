@@ -75,7 +75,8 @@ def test_where_the_trust_domain_comes_from() -> None:
         ({"calls": {"wep": ["api"]}}, "calls.wep: no service of this name, did you mean web?"),
         ({"calls": {"web": "api"}}, "calls.web: expected a list of services"),
         ({"calls": {"web": ["api", "api"]}}, "api stands there twice"),
-        ({"calls": {"web": ["partner"]}}, "partner is outside of the mesh"),
+        ({"calls": {"web": ["partner"]}}, "calls.web: partner is outside of the mesh"),
+        ({"calls": {"web": None}}, "calls.web: expected a list of services"),
         ({"calls": []}, "calls: expected a mapping"),
         ({"services": []}, "services: expected a mapping"),
         ({"servces": {}}, "servces: unknown field, did you mean services?"),
@@ -91,6 +92,40 @@ def test_where_the_trust_domain_comes_from() -> None:
         # Recorded: "path cannot have a trailing slash".
         ({"services": {"web": {"spiffe_id": "spiffe://a/b/"}}, "calls": {}}, "spiffe_id: 'spiffe://a/b/' is none"),
         ({"allow_cycles": ["web"]}, "allow_cycles: expected a list of lists"),
+        ({"allow_cycles": [["web", "ap"]]}, "allow_cycles: ap, no service of this name, did you mean api?"),
+        ({"services": {"web": {"gateway": "yes"}}, "calls": {}}, "services.web.gateway: expected true or false"),
+        ({"services": {"web": {"cidrs": ["10.0.0.1/8"]}}, "calls": {}}, "cidrs: '10.0.0.1/8' is no network"),
+        ({"services": {"web": {"cidrs": "10.0.0.0/8"}}, "calls": {}}, "cidrs: expected a list of networks"),
+        (
+            {"services": {"web": {"cidrs": ["10.0.0.0/8"], "namespace": "shop"}}, "calls": {}},
+            "cidrs: they are of a service outside, and namespace is of one in the mesh",
+        ),
+        (
+            {"services": {"web": {}, "kong": {"gateway": True}}, "calls": {"web": ["kong"]}},
+            "calls.web: kong is a gateway, which takes calls past its proxy",
+        ),
+        (
+            {"services": {"api": {}, "office": {"cidrs": ["10.0.0.0/8"]}}, "calls": {"office": ["api"]}},
+            "calls.office: api is in the mesh and knows its callers by their certificate: give office a spiffe_id",
+        ),
+        (
+            {"services": {"a": {"cidrs": ["10.0.0.0/8"]}, "b": {"cidrs": ["10.0.0.0/8"]}}, "calls": {"a": ["b"]}},
+            "calls.a: b is outside of the mesh, and so is a",
+        ),
+        # With one identity, what one may the other could as well.
+        (
+            {"services": {"web": {"namespace": "shop"}, "api": {"namespace": "shop"}}, "calls": {}},
+            "services.api: spiffe://default.default.mesh.local/ns/shop/sa/default is what web has too",
+        ),
+        (
+            {"services": {"web": {"labels": {"app": "x"}}, "api": {"labels": {"app": "x"}}}, "calls": {}},
+            "services.api: the labels of its dataplanes is what web has too",
+        ),
+        ({"network": []}, "network: expected a mapping of default_deny"),
+        ({"network": {"defualt_deny": True}}, "network.defualt_deny: unknown field, did you mean default_deny?"),
+        ({"network": {"default_deny": "no"}}, "network.default_deny: expected true or false"),
+        ({"network": {"metrics_ports": [0]}}, "network.metrics_ports: expected a list of ports"),
+        ({"network": {"dns_namespace": "Kube"}}, "network.dns_namespace: 'Kube' is no name of a namespace"),
     ],
 )
 def test_mistakes(change: dict[str, t.Any], problem: str) -> None:
@@ -130,51 +165,25 @@ def test_rings(callers: dict[str, list[str]], rings: list[list[str]]) -> None:
     assert callgraph.rings_of(callers) == rings
 
 
-# -- NetworkPolicies --------------------------------------------------------------------------------------------------
-
-PODS: dict[str, t.Any] = {
-    "services": {
-        "web": {"namespace": "shop", "pod_labels": {"app": "web"}, "ports": [8080]},
-        "api": {"namespace": "shop", "service_account": "api", "pod_labels": {"app": "api"}},
-        "legacy": {},
-    },
-    "calls": {"web": ["api"]},
-}
+def test_a_gateway_calls_and_is_not_called() -> None:
+    graph = {
+        "services": {"web": {}, "kong": {"namespace": "kong", "service_account": "kong", "gateway": True}},
+        "calls": {"kong": ["web"]},
+    }
+    assert allowed(graph) == {"calls-to-web": ["spiffe://default.default.mesh.local/ns/kong/sa/kong"]}
 
 
-def test_network_policies_say_the_same() -> None:
-    api, web = callgraph.network_policies(callgraph.read(PODS, "default"))
-    assert (api["metadata"], api["spec"]["podSelector"]) == (
-        {"name": "calls-to-api", "namespace": "shop"},
-        {"matchLabels": {"app": "api"}},
-    )
-    assert api["spec"]["ingress"] == [
-        {
-            "from": [
-                {
-                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
-                    "podSelector": {"matchLabels": {"app": "web"}},
-                }
-            ]
-        }
-    ]
-    assert web["spec"]["ingress"] == []
-    assert web["spec"]["policyTypes"] == ["Ingress"]
-
-
-def test_ports_narrow_a_network_policy() -> None:
-    graph = callgraph.read({**PODS, "calls": {"api": ["web"]}}, "default")
-    web = callgraph.network_policies(graph)[1]
-    assert web["spec"]["ingress"][0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
-
-
-def test_a_caller_whose_pods_are_not_known_would_be_locked_out() -> None:
-    with pytest.raises(Problems, match="legacy calls api, so a NetworkPolicy needs to know"):
-        callgraph.network_policies(callgraph.read({**PODS, "calls": {"legacy": ["api"]}}, "default"))
+def test_what_is_outside_is_called_without_a_permission() -> None:
+    graph = {"services": {"web": {}, "payments": {"cidrs": ["203.0.113.0/24"]}}, "calls": {"web": ["payments"]}}
+    assert allowed(graph) == {}
 
 
 def test_labels_of_pods_on_kubernetes() -> None:
-    (permission,) = callgraph.permissions(callgraph.read(PODS, "default"))
+    graph = {
+        "services": {"web": {"namespace": "shop"}, "api": {"namespace": "shop", "service_account": "api"}},
+        "calls": {"web": ["api"]},
+    }
+    (permission,) = callgraph.permissions(callgraph.read(graph, "default"))
     assert permission["spec"]["targetRef"]["labels"] == {
         "k8s.kuma.io/namespace": "shop",
         "k8s.kuma.io/service-account": "api",

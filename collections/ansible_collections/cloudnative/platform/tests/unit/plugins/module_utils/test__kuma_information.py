@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information, versions
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.reading import About
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
@@ -95,7 +95,7 @@ def test_zones_of_a_global_control_plane() -> None:
     ],
 )
 def test_versions_that_may_work_together(ours: str, theirs: str, near: bool) -> None:
-    assert information.is_near(ours, theirs) is near
+    assert versions.is_near(ours, theirs) is near
 
 
 def test_skew_is_a_problem() -> None:

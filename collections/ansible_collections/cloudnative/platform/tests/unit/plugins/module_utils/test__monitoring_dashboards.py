@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import panels
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.dashboards import dashboards, queries
 
-ADDONS = ("kong",)
+ADDONS = ("kong", "kuma")
 DASHBOARDS = dashboards("prometheus", "1m", "now-3h", ADDONS)
 
 
@@ -28,7 +28,9 @@ def test_what_there_is():
 
 
 def test_addons_bring_their_own():
-    assert [uid for uid in DASHBOARDS if uid not in dashboards("prometheus", "1m", "now-3h")] == ["platform-gateway"]
+    common = dashboards("prometheus", "1m", "now-3h")
+    assert [uid for uid in DASHBOARDS if uid not in common] == ["platform-gateway", "platform-mesh"]
+    assert set(dashboards("prometheus", "1m", "now-3h", ["kuma"])) - set(common) == {"platform-mesh"}
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
