@@ -5,11 +5,12 @@
 """Writes a lock file: the platform's, and an image with the double of Kong. `bundle_lock_path` makes a bundle of it.
 
 The component is called kong-double, so that nothing takes it for Kong: who wants it says `kong_component: kong-double`.
-kong-double-next says that it is a later version, for those who want to see a gateway change its version.
+kong-double-next says that it is a later Kong, for those who want to see a gateway change its version.
 """
 
 from __future__ import annotations
 
+import copy
 import pathlib
 import re
 import sys
@@ -20,8 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOCK = ROOT / "collections/ansible_collections/cloudnative/platform/roles/bundle/files/lock.yml"
 DOUBLE = pathlib.Path(__file__).resolve().parent / "kong"
 LIBRARY = "/usr/lib/kong-double"
-#: Which Kong each of the images says it is.
-VERSIONS = {"kong-double": "3.9.3", "kong-double-next": "3.9.4"}
+VERSION = "3.9.3"
+#: Of kong-double-next.
+NEXT_VERSION = "3.9.4"
 PYTHON = "python3.11"
 COMMAND = f"""#!/usr/bin/{PYTHON} -B
 import sys
@@ -38,6 +40,15 @@ def literal(text: str) -> str:
     return re.sub(r"\{(?=[a-z0-9_]+\})", "{opening_brace}", text)
 
 
+def next_version(kong: dict) -> dict:
+    """The component of the double that says it is a later Kong."""
+    made = copy.deepcopy(kong)
+    made.update(name="kong-double-next", version=NEXT_VERSION, ref="cloudnative.platform/kong-double-next:{version}")
+    version = {"path": "/usr/lib/kong-double/kong/data/version.json", "content": f'"{NEXT_VERSION}"\n'}
+    made["source"]["tree"].append(version)
+    return made
+
+
 def with_doubles(lock: dict) -> dict:
     lock["versions"]["opening_brace"] = "{"
     lock["debian"]["layers"]["python"] = {
@@ -50,29 +61,28 @@ def with_doubles(lock: dict) -> dict:
         {"path": f"{LIBRARY}/kong/{path.relative_to(DOUBLE)}", "content": literal(path.read_text())} for path in files
     ]
     tree.append({"path": "/usr/local/bin/kong", "content": COMMAND, "mode": "0755"})
-    lock["components"] += [image(name, version, tree) for name, version in VERSIONS.items()]
-    return lock
-
-
-def image(name: str, version: str, tree: list[dict]) -> dict:
-    return {
-        "name": name,
-        "kind": "image",
-        "version": version,
-        "licence": "GPL-3.0-or-later AND Apache-2.0",
-        "home": "https://github.com/cloudnative-platform/cloudnative.platform",
-        "ref": f"cloudnative.platform/{name}:{{version}}",
-        "source": {
-            "debian": ["python"],
-            "tree": [*tree, {"path": f"{LIBRARY}/kong/data/version.json", "content": f'"{version}"\n'}],
-            "config": {
-                "entrypoint": ["/usr/local/bin/kong"],
-                "cmd": ["docker-start"],
-                "user": "1000:1000",
-                "env": {"PATH": "/usr/local/bin:/usr/bin"},
+    lock["components"].append(
+        {
+            "name": "kong-double",
+            "kind": "image",
+            "version": VERSION,
+            "licence": "GPL-3.0-or-later AND Apache-2.0",
+            "home": "https://github.com/cloudnative-platform/cloudnative.platform",
+            "ref": "cloudnative.platform/kong-double:{version}",
+            "source": {
+                "debian": ["python"],
+                "tree": tree,
+                "config": {
+                    "entrypoint": ["/usr/local/bin/kong"],
+                    "cmd": ["docker-start"],
+                    "user": "1000:1000",
+                    "env": {"PATH": "/usr/local/bin:/usr/bin"},
+                },
             },
-        },
-    }
+        }
+    )
+    lock["components"].append(next_version(lock["components"][-1]))
+    return lock
 
 
 def main(target: str) -> None:
