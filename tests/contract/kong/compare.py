@@ -43,6 +43,8 @@ class Bindings:
         self.known: dict[str, str] = {}
         # Everything a client chose: such a value is never made up by the server.
         self.chosen: set[str] = set()
+        # Hashes of a text that a client sent.
+        self._of_texts: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
     def bind(self, recorded: str, actual: str) -> None:
@@ -74,7 +76,16 @@ class Bindings:
         self.chosen.update(re.findall(r"[A-Za-z0-9]{32,44}", text))
 
     def choose_config(self, recorded: str, actual: str) -> None:
-        self.bind(hashlib.md5(recorded.encode()).hexdigest(), hashlib.md5(actual.encode()).hexdigest())
+        of_text = hashlib.md5(recorded.encode()).hexdigest()
+        self._of_texts.add(of_text)
+        self.bind(of_text, hashlib.md5(actual.encode()).hexdigest())
+
+    def forget_hashes(self) -> None:
+        """Those of entities, as the times in these are other ones now."""
+        made_up = [known for known in self.known if SHAPES["hash"].match(known) and known not in self._of_texts]
+        for known in made_up:
+            del self.known[known]
+        self._pattern = None
 
 
 class Comparison:

@@ -130,6 +130,9 @@ class Player:
             recorded, actual = recorded["config"], actual["config"]
         if isinstance(recorded, str):
             self.bindings.choose_config(recorded, self.bindings.apply(actual))
+        elif isinstance(recorded, dict) and "_format_version" in recorded:
+            # A bare object: its hash is taken of the entities, with the seconds at which they were made.
+            self.bindings.forget_hashes()
 
     def play(self, step: Step) -> list[str]:
         """Send one request; the answer is what differs from the record."""
