@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .http_server import Response
 from .lua import number
+from .version import VERSION
 
 if TYPE_CHECKING:
     from .node import Node
@@ -194,5 +195,5 @@ class Metrics:
         families["kong_nginx_requests_total"] = ("Number of requests total", "gauge", [f"{requests} {total}"])
         timers = [f"{_labels((('state', state),))} 0" for state in ("pending", "running")]
         families["kong_nginx_timers"] = ("Number of nginx timers", "gauge", timers)
-        info = _labels((*node, ("version", "3.9.3")))
+        info = _labels((*node, ("version", VERSION)))
         families["kong_node_info"] = ("Kong Node metadata information", "gauge", [f"{info} 1"])

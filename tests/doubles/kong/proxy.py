@@ -19,12 +19,11 @@ from .balancer import Balancer, NoPeer
 from .http_server import Headers, Request, Response
 from .proxy_plugins import Context, Exit, Plugins
 from .router import Router, plugins_for, upstream_path
+from .version import SERVER, VIA
 
 if TYPE_CHECKING:
     from .node import Node
 
-SERVER = "kong-double/3.9.3 (not Kong)"
-VIA = "1.1 kong-double/3.9.3"
 _JSON = "application/json; charset=utf-8"
 _HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 _MAX_URI = 8192
@@ -61,6 +60,8 @@ class Proxy:
             return self.plain(414, "URI too long", request_id)
         if " " in (request.headers.get("host") or ""):
             return self.plain(400, "Bad request", request_id)
+        if self.node.outdated:
+            return self.error(500, {"message": "An unexpected error occurred"}, request_id, started)
         matched = self.current_router().match(request)
         if matched is None:
             return self.error(404, {"message": "no Route matched with those values"}, request_id, started)
