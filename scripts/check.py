@@ -35,7 +35,7 @@ SCENARIOS = (
     "resume",
     "addons",
     "kong",
-    "kong_hosts",
+    "kong-hosts",
 )
 
 
