@@ -62,6 +62,11 @@ def parse_settings(text: str) -> dict[str, str]:
     return settings
 
 
+def with_authority(text: str, path: str) -> str:
+    """A kong.conf that trusts the certificates in another file: the one that it names may not be there yet."""
+    return re.sub(r"(?m)^lua_ssl_trusted_certificate\s*=.*$", f"lua_ssl_trusted_certificate = {path}", text)
+
+
 def parse_array(text: str | None) -> tuple[str, ...]:
     """PostgreSQL's text of an array of plain words."""
     return tuple(word.strip('"') for word in (text or "{}").strip("{}").split(",") if word)

@@ -38,6 +38,11 @@ options:
       - Content of C(kong.conf), with C(pg_host), C(pg_password) and the others. Kong's commands are given the same.
     type: str
     required: true
+  ca:
+    description:
+      - Certificate authority of the database's certificate (PEM), in place of the file that O(config) names, which may not
+        be on the host yet.
+    type: str
   state:
     description:
       - With V(checked) nothing changes. Fails where the database can't be reached or entered, where it is newer than
@@ -127,6 +132,8 @@ waiting_for:
   elements: str
 """
 
+import contextlib
+import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -140,6 +147,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong_migrati
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "config": {"type": "str", "required": True, "no_log": True},
+    "ca": {"type": "str"},
     "state": {"type": "str", "choices": ["checked", "up", "finished"], "required": True},
     "package": {"type": "path"},
     "nodes": {"type": "dict", "default": {}},
@@ -215,6 +223,19 @@ def migrated(module: AnsibleModule, host: Host, database: Database) -> dict[str,
     return result
 
 
+@contextlib.contextmanager
+def authority(module: AnsibleModule) -> t.Iterator[str]:
+    """The settings, with the given certificate authority in a file of this call."""
+    config, ca = module.params["config"], module.params["ca"]
+    if not ca:
+        yield config
+        return
+    with tempfile.NamedTemporaryFile("w", dir=module.tmpdir, suffix=".pem", encoding="utf-8") as file:
+        file.write(ca)
+        file.flush()
+        yield planning.with_authority(config, file.name)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
@@ -222,9 +243,9 @@ def main() -> None:
     # Kong names it in no message; should it ever, it is masked.
     module.no_log_values.update(filter(None, [settings.get("pg_password")]))
     try:
-        with lock_for(module):
-            database = Database(settings, min(params["timeout"], 10))
-            host = Host(module, params["config"])
+        with lock_for(module), authority(module) as config:
+            database = Database(planning.parse_settings(config), min(params["timeout"], 10))
+            host = Host(module, config)
             if params["state"] == "checked":
                 result = checked(host, database, params["package"])
             else:
