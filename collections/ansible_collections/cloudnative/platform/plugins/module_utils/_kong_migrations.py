@@ -135,7 +135,8 @@ def check(schema: Schema | None, version: str, where: str) -> None:
     if found is not None and wanted is not None and found > wanted:
         raise MigrationError(
             f"the database {where} was migrated by Kong {found[0]}.{found[1]} and is newer than Kong {version}, which "
-            f"would not understand it: install {found[0]}.{found[1]} or later, or restore the backup of before the upgrade"
+            f"would not understand it: install {found[0]}.{found[1]} or later, or restore the backup of before the "
+            "upgrade"
         )
 
 

@@ -127,11 +127,16 @@ class Host:
         """Whether this host's distribution has what a package depends on."""
         if not os.path.exists(path):
             return
-        code, out, err = self._run(["apt-get", "install", "--simulate", "--quiet", "--allow-downgrades", path])
+        command = ["apt-get", "install", "--simulate", "--quiet", "--allow-downgrades", path]
+        code, out, err = self._run(command)
+        if code != 0 and not self._module.check_mode:
+            # A host that was just made has no lists of packages, or old ones.
+            self._run(["apt-get", "update", "--quiet"])
+            code, out, err = self._run(command)
         if code != 0:
             lines = [line.strip() for line in (out + err).splitlines() if "Depends:" in line or line.startswith("E:")]
             raise MigrationError(
-                f"{os.path.basename(path)} can't be installed on this host: {'; '.join(lines)}. Take the package that "
+                f"{os.path.basename(path)} can't be installed on this host: {'; '.join(lines)} Take the package that "
                 "was made for its distribution (Kong 3.9 has none for Debian 13)"
             )
 

@@ -40,8 +40,8 @@ options:
     required: true
   ca:
     description:
-      - Certificate authority of the database's certificate (PEM), in place of the file that O(config) names, which may not
-        be on the host yet.
+      - Certificate authority of the database's certificate (PEM), in place of the file that O(config) names, which may
+        not be on the host yet.
     type: str
   state:
     description:
