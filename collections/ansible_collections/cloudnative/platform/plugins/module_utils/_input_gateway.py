@@ -91,7 +91,7 @@ def _check_database(values: Values) -> list[Finding]:
                 findings.append(Finding(f"kong_database.{name}", None, problem, "use ssl: true, or leave this out"))
     settings = values.get("kong_settings") or {}
     for name in settings if isinstance(settings, dict) else ():
-        if str(name).lower().startswith(DATABASE_SETTING):
+        if str(name).lower().removeprefix("kong_").startswith(DATABASE_SETTING):
             findings.append(Finding("kong_settings", name, "is what kong_database says", "say it there"))
     return findings
 
