@@ -12,7 +12,7 @@ import typing as t
 INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/kong-hosts/inventory/hosts.ini"
 GATEWAYS = {"gateway1": "10.98.97.11", "gateway2": "10.98.97.12"}
 KEY = "a-key-that-only-alice-has"
-PASSWORD = 'it\'s #1: {{secret}} $HOME "word"'
+PASSWORD = 'it\'s #1: {{ secret }} $HOME "word"'
 
 
 class Answer(t.NamedTuple):
