@@ -6,12 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
-import pwd
-import shutil
-import socket
-import subprocess
 import typing as t
 
 import pytest
@@ -23,9 +17,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._postgres imp
     Scram,
     md5_answer,
 )
-
-PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-PASSWORD = "it's #1: ü $HOME"
+from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.postgres_support import (  # noqa: F401
+    PASSWORD,
+    fixture_server,
+)
 
 
 def test_scram_as_in_the_standard():
@@ -41,47 +36,6 @@ def test_scram_as_in_the_standard():
 
 def test_md5():
     assert md5_answer("kong", "secret", b"\x01\x02\x03\x04").startswith(b"md5")
-
-
-@pytest.fixture(name="server", scope="module")
-def fixture_server(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[int]:
-    """Port of a server in which kong gets in with SCRAM, old with MD5, and nobody over TLS."""
-    if not PROGRAMS:
-        pytest.skip("PostgreSQL is not on this machine")
-    binaries = PROGRAMS[-1].parent
-    directory = tmp_path_factory.mktemp("postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # It refuses to run as root.
-    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    shutil.chown(directory, account.pw_uid, account.pw_gid)
-    for parent in (directory, *directory.parents):
-        if parent != parent.parent and parent.stat().st_uid == os.geteuid() and parent.is_relative_to("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    data = directory / "data"
-
-    def run(*command: str | os.PathLike[str], given: str | None = None) -> None:
-        subprocess.run(
-            command, check=True, input=given, text=True, capture_output=True, user=account.pw_uid, group=account.pw_gid
-        )
-
-    run(binaries / "initdb", "--auth=trust", "--username=admin", "--no-sync", "--pgdata", data)
-    options = f"-p {port} -k {directory} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run(binaries / "pg_ctl", "--pgdata", data, "--wait", "--log", directory / "log", "--options", options, "start")
-    try:
-        quoted = PASSWORD.replace("'", "''")
-        sql = (
-            f"CREATE ROLE kong LOGIN PASSWORD '{quoted}'; CREATE DATABASE kong OWNER kong;"
-            "SET password_encryption = 'md5'; CREATE ROLE old LOGIN PASSWORD 'old';"
-        )
-        run("psql", "--host", directory, "--port", str(port), "--username=admin", "postgres", given=sql)
-        rules = "local all all trust\nhost all old all md5\nhost all all all scram-sha-256\n"
-        (data / "pg_hba.conf").write_text(rules)
-        run(binaries / "pg_ctl", "--pgdata", data, "reload")
-        yield port
-    finally:
-        run(binaries / "pg_ctl", "--pgdata", data, "--mode=immediate", "stop")
 
 
 def address(port: int, **changed: t.Any) -> Address:
