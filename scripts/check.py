@@ -44,6 +44,7 @@ SCENARIOS = (
     "resume",
     "addons",
     "kong",
+    "kong-hosts",
 )
 
 

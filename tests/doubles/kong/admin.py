@@ -21,6 +21,8 @@ from .targets import Targets
 from .validators import UUID, unescape
 from .version import SERVER
 
+# What a node answers while its database is away.
+WITHOUT_DATABASE = ("/status", "/metrics", "/schemas", "/endpoints")
 _COLLECTION, _ENTITY = ("GET", "POST"), ("DELETE", "GET", "PATCH", "PUT")
 
 
@@ -109,7 +111,10 @@ class Admin:
         if request.path.startswith("/config"):
             # A large configuration is read for seconds; it takes the lock itself when it is good.
             return endpoint(request)
-        with self.store.lock:
+        if request.path.startswith(WITHOUT_DATABASE):
+            with self.store.lock:
+                return endpoint(request)
+        with self.node.transaction(method != "GET"):
             return endpoint(request)
 
     # Which endpoint a path is

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from .admin import Admin
+from .database import Database
 from .declarative import BootError
 from .http_server import Request, Response, Server
 from .node import Node, Options, StatusApi
@@ -70,9 +71,7 @@ class Counter:
         return answer
 
 
-def start(environment: Mapping[str, str], counter: Counter) -> list[Server]:
-    if environment.get("KONG_DATABASE") != "off":
-        raise SystemExit("kong-double: the image runs without a database only: KONG_DATABASE=off")
+def start(environment: Mapping[str, str], counter: Counter, database: Database | None) -> list[Server]:
     declarative = environment.get("KONG_DECLARATIVE_CONFIG")
     listening = {
         name: listeners(environment.get(f"KONG_{name}_LISTEN", "off")) for name in ("PROXY", "ADMIN", "STATUS")
@@ -80,14 +79,16 @@ def start(environment: Mapping[str, str], counter: Counter) -> list[Server]:
     ports = {name: next((one.port for one in listening[name] if not one.tls), 0) for name in listening}
     node = Node(
         Options(
-            database="off",
+            database="off" if database is None else "postgres",
             host="0.0.0.0",
             proxy_port=ports["PROXY"],
             proxy_ssl_port=next((one.port for one in listening["PROXY"] if one.tls), None),
             admin_port=ports["ADMIN"],
             status_port=ports["STATUS"],
             declarative_config=Path(declarative) if declarative else None,
-        )
+            update_frequency=float(environment.get("KONG_DB_UPDATE_FREQUENCY", "5")),
+        ),
+        database,
     )
     admin = Admin(node)
     applications = {"PROXY": Proxy(node), "ADMIN": admin, "STATUS": StatusApi(admin)}
@@ -106,13 +107,20 @@ def start(environment: Mapping[str, str], counter: Counter) -> list[Server]:
 
 
 def docker_start(environment: Mapping[str, str]) -> int:
+    if environment.get("KONG_DATABASE") != "off":
+        raise SystemExit("kong-double: the image runs without a database only: KONG_DATABASE=off")
+    return serve(environment, pid_file(environment))
+
+
+def serve(environment: Mapping[str, str], pid_path: Path, database: Database | None = None) -> int:
+    """Answers until SIGQUIT, after which what has begun is finished, or SIGTERM."""
     counter = Counter()
     try:
-        servers = start(environment, counter)
+        servers = start(environment, counter, database)
     except BootError as error:
         print(f"kong-double: error parsing declarative config file: {error}", file=sys.stderr)
         return 1
-    pid_file(environment).write_text(f"{os.getpid()}\n", encoding="utf-8")
+    pid_path.write_text(f"{os.getpid()}\n", encoding="utf-8")
     print("kong-double: a test double answers here. It is not Kong.", flush=True)
     stop, graceful = threading.Event(), threading.Event()
 
@@ -121,6 +129,8 @@ def docker_start(environment: Mapping[str, str]) -> int:
             graceful.set()
         stop.set()
 
+    # A reload starts new workers with the settings there are; here it is ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, on_signal)
     stop.wait()
@@ -132,7 +142,7 @@ def docker_start(environment: Mapping[str, str]) -> int:
         while counter.busy:
             time.sleep(0.05)
         time.sleep(ON_THE_WAY)
-    pid_file(environment).unlink()
+    pid_path.unlink()
     return 0
 
 

@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import sys
 import threading
+import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from . import arguments, errors
+from . import arguments, errors, migrations
+from .database import Database, Unreachable
 from .declarative import EMPTY_HASH, Declarative
 from .entities import DATA, Catalog, Entity
 from .health import Health
@@ -45,11 +50,14 @@ class Options:
     declarative_config: Path | None = None
     # Seconds until a change reaches the router, as worker_state_update_frequency makes them in Kong.
     router_delay: float = 0.0
+    # Seconds until a node sees what another one wrote to the database.
+    update_frequency: float = 5.0
 
 
 class Node:
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, database: Database | None = None) -> None:
+        """Without a `database`, the semantics of one are kept in memory, or there is none at all."""
+        self.options, self.database = options, database
         self.dbless = options.database == "off"
         self.catalog = Catalog(self.dbless)
         self.store = Store(self.catalog, self.dbless)
@@ -59,11 +67,37 @@ class Node:
         self.health = Health(self)
         self.metrics = Metrics(self)
         self.draining = False
+        # Migrations of a newer version were finished, and have taken away what this one needs.
+        self.outdated = False
         self.log_level = "notice"
         self._requests = 0
         self._lock = threading.Lock()
         if self.declarative:
             self.declarative.boot(options.declarative_config)
+        if database is not None:
+            database.refresh(self.store)
+            threading.Thread(target=self._follow, args=(database,), daemon=True).start()
+
+    def _follow(self, database: Database) -> None:
+        """Take over what other nodes write; while the database is away, what is known is served."""
+        while True:
+            time.sleep(self.options.update_frequency)
+            try:
+                with self.store.lock:
+                    database.refresh(self.store)
+                self.outdated = migrations.is_outdated(database)
+            except Unreachable as error:
+                print(f"kong-double: {error}", file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def transaction(self, writing: bool) -> Iterator[None]:
+        """Around everything that a request does with entities."""
+        with self.store.lock:
+            if self.database is None:
+                yield
+                return
+            with self.database.transaction(self.store, writing):
+                yield
 
     def count(self) -> int:
         with self._lock:
@@ -119,7 +153,7 @@ class Node:
         if self.dbless:
             body["configuration_hash"] = self.configuration_hash
         else:
-            body["database"] = {"reachable": True}
+            body["database"] = {"reachable": self.database is None or self.database.is_reachable()}
         return 200, body
 
     def ready(self, _request: Request) -> Result:
@@ -127,6 +161,8 @@ class Node:
             return 503, {"message": "draining"}
         if self.dbless and self.configuration_hash == EMPTY_HASH:
             return 503, {"message": "no configuration available (empty configuration present)"}
+        if self.database is not None and not self.database.is_reachable():
+            return 503, {"message": "failed to connect to database"}
         return 200, {"message": "ready"}
 
     def drain(self, request: Request) -> Result:

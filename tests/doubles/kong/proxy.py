@@ -60,6 +60,8 @@ class Proxy:
             return self.plain(414, "URI too long", request_id)
         if " " in (request.headers.get("host") or ""):
             return self.plain(400, "Bad request", request_id)
+        if self.node.outdated:
+            return self.error(500, {"message": "An unexpected error occurred"}, request_id, started)
         matched = self.current_router().match(request)
         if matched is None:
             return self.error(404, {"message": "no Route matched with those values"}, request_id, started)

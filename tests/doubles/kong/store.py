@@ -30,6 +30,8 @@ class Table:
         # Rows that belong to no other entity: global plugins among the plugins.
         self.unowned: set[str] = set()
         self.by_tag: dict[str, set[str]] = {}
+        # Ids that were written or removed; none are kept where nobody takes them.
+        self.changed: set[str] | None = None
         # Id -> time at which the entity stops to exist.
         self.expires: dict[str, float] = {}
 
@@ -52,6 +54,8 @@ class Table:
 
     def put(self, row: dict) -> None:
         identifier = row["id"]
+        if self.changed is not None:
+            self.changed.add(identifier)
         if identifier in self.rows:
             self._unindex(self.rows[identifier])
         else:
@@ -88,6 +92,8 @@ class Table:
                 del self.by_tag[tag]
 
     def remove(self, identifier: str) -> None:
+        if self.changed is not None:
+            self.changed.add(identifier)
         self._unindex(self.rows.pop(identifier))
         self.ids.pop(bisect_left(self.ids, identifier))
         self.expires.pop(identifier, None)
@@ -173,6 +179,17 @@ class Store:
                     self.delete(child, child_id)
         self.table(entity).remove(identifier)
         self.touch()
+
+    def record_changes(self) -> None:
+        """From now on, remember what is written, for a database."""
+        for table in self.tables.values():
+            table.changed = set()
+
+    def take_changes(self) -> list[tuple[str, str]]:
+        """(entity, id) of what was written or removed since the last call."""
+        found = [(name, one) for name, table in self.tables.items() for one in sorted(table.changed or ())]
+        self.record_changes()
+        return found
 
     def load(self, rows: Iterable[tuple[str, dict, float | None]]) -> None:
         """Replace everything, as a declarative configuration does; (entity, row, expiry)."""

@@ -32,6 +32,8 @@ def check_addons(values: Values, _around: object) -> list[Finding]:
     findings = [*_check_names(values), *_check_storage(values), *_check_slos(values)]
     if "kong" in (values.get("platform_addons") or []):
         findings += gateway.check_gateway(values)
+    if values.get("kong_database") or values.get("kong_package"):
+        findings += gateway.check_gateway_on_hosts(values)
     return findings
 
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, as_integer, listed
@@ -21,10 +22,13 @@ NAMES = (
     "kong_component",
     "kong_configuration",
     "kong_configuration_files",
+    "kong_database",
     "kong_edition",
     "kong_exposure",
     "kong_konnect",
     "kong_licence",
+    "kong_package",
+    "kong_package_checksum",
     "kong_replicas",
     "kong_settings",
     "kong_workload",
@@ -49,11 +53,67 @@ RESERVED = {
     "role",
     "status_listen",
 }
+# What kong_database says, beginning with the name.
+DATABASE_SETTING = "pg_"
+# Name of the package, as the file is called -> what it is.
+PACKAGES = {"kong": "oss", "kong-enterprise-edition": "enterprise"}
 Values = t.Mapping[str, t.Any]
 
 
 def check_gateway(values: Values) -> list[Finding]:
     return [*_check_edition(values), *_check_workload(values), *_check_settings(values), *_check_certificates(values)]
+
+
+def check_gateway_on_hosts(values: Values) -> list[Finding]:
+    """Of a host that is a gateway itself."""
+    return [
+        *_check_database(values),
+        *_check_package(values),
+        *_check_credentials(values),
+        *_check_settings(values),
+        *_check_certificates(values),
+    ]
+
+
+def _check_database(values: Values) -> list[Finding]:
+    database, edition = values.get("kong_database") or {}, values.get("kong_edition", "oss")
+    if edition == "konnect":
+        problem = "is not used with kong_edition konnect, which has no database"
+        return [Finding("kong_database", None, problem, "leave it out")] if database else []
+    if not database:
+        remedy = "give host, name, user and password of a PostgreSQL database"
+        return [Finding("kong_database", None, "is empty, and gateways on hosts share a database", remedy)]
+    findings = []
+    if isinstance(database, dict) and database.get("ssl") is False:
+        for name in ("ssl_verify", "ca"):
+            if database.get(name):
+                problem = "has no meaning without encryption, and ssl is false"
+                findings.append(Finding(f"kong_database.{name}", None, problem, "use ssl: true, or leave this out"))
+    settings = values.get("kong_settings") or {}
+    for name in settings if isinstance(settings, dict) else ():
+        if str(name).lower().removeprefix("kong_").startswith(DATABASE_SETTING):
+            findings.append(Finding("kong_settings", name, "is what kong_database says", "say it there"))
+    return findings
+
+
+def _check_package(values: Values) -> list[Finding]:
+    package, edition = str(values.get("kong_package") or ""), values.get("kong_edition", "oss")
+    if not package:
+        return []
+    findings = []
+    file = package.rpartition("/")[2]
+    if not file.endswith(".deb"):
+        findings.append(Finding("kong_package", package, "is no Debian package", "name a file that ends with .deb"))
+    if re.match("https?://", package) and not values.get("kong_package_checksum"):
+        problem = "is fetched by the hosts, and kong_package_checksum does not say what it has to be"
+        findings.append(Finding("kong_package", package, problem, "give the SHA-256 that its publisher names"))
+    found = PACKAGES.get(file.partition("_")[0])
+    wanted = "oss" if edition == "oss" else "enterprise"
+    if found is not None and found != wanted:
+        problem = f"is the {'open' if found == 'oss' else 'enterprise'} edition, and kong_edition is {edition}"
+        remedy = "name the package kong-enterprise-edition" if wanted == "enterprise" else "name the package kong"
+        findings.append(Finding("kong_package", package, problem, remedy))
+    return findings
 
 
 def _check_edition(values: Values) -> list[Finding]:
@@ -65,6 +125,14 @@ def _check_edition(values: Values) -> list[Finding]:
         problem = f"is the image of the open edition, and kong_edition is {edition}"
         remedy = "add kong/kong-gateway to the lock file and name its component here, or use kong_edition: oss"
         findings.append(Finding("kong_component", OPEN_EDITION, problem, remedy))
+    return findings + _check_credentials(values)
+
+
+def _check_credentials(values: Values) -> list[Finding]:
+    edition = values.get("kong_edition", "oss")
+    if edition not in ("enterprise", "konnect"):
+        return []
+    findings: list[Finding] = []
     if edition == "enterprise":
         findings += _check_licence(values.get("kong_licence"))
         return findings

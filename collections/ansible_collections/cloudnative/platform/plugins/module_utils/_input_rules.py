@@ -169,7 +169,18 @@ RULES_BY_NAME: dict[str, Form] = {
     "kong_component": COMPONENT,
     "kong_configuration_files[]": any_text("a path on the controller; the module says what is wrong with it"),
     "kong_configuration_prune_max": between(0, 10**6, "entities"),
+    "kong_database.ca": PEM,
+    "kong_database.host": NAME_OR_ADDRESS,
+    "kong_database.name": matching(r"[A-Za-z0-9_.-]+", "is not the name of a database", "write it like kong"),
+    "kong_database.port": PORT,
+    "kong_database.user": matching(r"[A-Za-z0-9_.-]+", "is not the name of a role", "write it like kong"),
+    "kong_hosts": HOST_NAMES,
+    "kong_hosts[]": HOST_NAME,
     "kong_load_balancer_class": any_text("a name that the load balancer's maker gave it"),
+    "kong_package": any_text("a path or an address, judged with its checksum"),
+    "kong_package_checksum": matching(
+        r"[0-9a-f]{64}|", "is not a SHA-256 checksum", "use what sha256sum prints, 64 hexadecimal digits"
+    ),
     "kong_worker_processes": between(1, 256),
     "kubernetes_api_cert_sans[]": CERTIFICATE_NAME,
     "kubernetes_api_name": DNS_NAME,

@@ -48,8 +48,10 @@ def sources(params: t.Mapping[str, t.Any]) -> list[Source]:
     """The documents that a call names, each with what it is called in messages."""
     config = params["config"]
     found: list[Source] = []
-    if config is not None:
-        found.append(("config", files.parse(config, "config") if isinstance(config, str) else config))
+    several = isinstance(config, list)
+    for number, document in enumerate(config if several else [] if config is None else [config]):
+        origin = f"config[{number}]" if several else "config"
+        found.append((origin, files.parse(document, origin) if isinstance(document, str) else document))
     return found + files.read(params["src"] or [])
 
 

@@ -12,7 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._input_gateway import check_gateway
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_gateway import (
+    check_gateway,
+    check_gateway_on_hosts,
+)
 
 
 def pair(name: str) -> tuple[str, str]:
@@ -76,3 +79,51 @@ def test_what_the_gateway_is_told_together(values: dict[str, t.Any], said: list[
     assert all(part in sentence for part, sentence in zip(said, found))
     secrets = [KEY.splitlines()[1], OTHER_KEY.splitlines()[1], CERTIFICATE.splitlines()[1], "signature"]
     assert not any(secret in sentence for secret in secrets for sentence in found)
+
+
+DATABASE = {"host": "db.internal", "password": "secret-of-the-database"}
+URL = "https://packages.example.org/kong_3.9.3_amd64.deb"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"kong_database": DATABASE}, []),
+        ({"kong_database": DATABASE, "kong_package": "/srv/kong_3.9.3_amd64.deb"}, []),
+        ({"kong_database": DATABASE, "kong_package": URL, "kong_package_checksum": "a" * 64}, []),
+        ({"kong_database": DATABASE, "kong_package": URL}, ["kong_package_checksum does not say what it has to be"]),
+        ({"kong_database": DATABASE, "kong_package": "/srv/kong-3.9.3.el9.rpm"}, ["is no Debian package"]),
+        ({"kong_package": "/srv/kong_3.9.3_amd64.deb"}, ["kong_database: is empty"]),
+        (
+            {"kong_database": {**DATABASE, "ssl": False, "ca": CERTIFICATE}},
+            ["kong_database.ca: has no meaning without encryption"],
+        ),
+        (
+            {"kong_database": DATABASE, "kong_settings": {"pg_host": "other", "log_level": "info"}},
+            ["kong_settings 'pg_host': is what kong_database says"],
+        ),
+        (
+            {"kong_database": DATABASE, "kong_settings": {"admin_listen": "0.0.0.0:8001"}},
+            ["kong_settings 'admin_listen': is set by the role"],
+        ),
+        (
+            {"kong_database": DATABASE, "kong_edition": "enterprise", "kong_package": "/srv/kong_3.9.3_amd64.deb"},
+            ["is the open edition, and kong_edition is enterprise", "starts read-only"],
+        ),
+        (
+            {"kong_database": DATABASE, "kong_package": "/srv/kong-enterprise-edition_3.14.0.1_amd64.deb"},
+            ["is the enterprise edition, and kong_edition is oss"],
+        ),
+        ({"kong_database": DATABASE, "kong_edition": "konnect", "kong_konnect": KONNECT}, ["which has no database"]),
+        (
+            {"kong_edition": "konnect", "kong_package": "/srv/kong-enterprise-edition_3.14.0.1_amd64.deb"},
+            ["has no certificate, control_plane, key, telemetry"],
+        ),
+    ],
+)
+def test_gateways_on_hosts(values, said):
+    found = [finding.sentence() for finding in check_gateway_on_hosts(values)]
+    assert len(found) == len(said), found
+    for text, finding in zip(said, found):
+        assert text in finding
+        assert "secret-of-the-database" not in finding

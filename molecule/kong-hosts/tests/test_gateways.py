@@ -1,0 +1,90 @@
+"""Gateways on hosts as their clients and those who run them see them.
+
+What answers is a double of Kong, not Kong: it stands for its commands, its Admin API and the plugins used here.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from gateways import GATEWAYS, KEY, PASSWORD, ask
+
+pytestmark = pytest.mark.groups("kong", once=True)
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_one_configuration_for_every_gateway(host, name):
+    answer = ask(name, "/")
+    assert (answer.status, answer.body) == (200, "demo\n")
+    assert answer.headers["via"] == "1.1 kong-double/3.8.0"
+    assert ask(name, "/private").status == 401
+    assert ask(name, "/private", apikey=KEY).status == 200
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_admin_api_is_for_the_host_itself(host, hosts, name):
+    assert hosts[name].run("curl -sf http://127.0.0.1:8001/services").rc == 0
+    with socket.socket() as connection:
+        connection.settimeout(2)
+        assert connection.connect_ex((GATEWAYS[name], 8001)) != 0
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_password_is_in_one_file(host, hosts, name):
+    gateway = hosts[name]
+    conf = gateway.file("/etc/kong/kong.conf")
+    assert (conf.mode, conf.user, conf.group) == (0o640, "root", "kong")
+    assert 'it\'s \\#1: {{ secret }} $HOME "word"' in conf.content_string
+    assert PASSWORD not in gateway.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    assert PASSWORD not in gateway.check_output("journalctl --no-pager --output=cat")
+    assert "{{ secret }}" not in gateway.check_output("journalctl --no-pager --output=cat")
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_unit(host, hosts, name):
+    show = (
+        "systemctl show kong.service --property=UnitFileState,KillSignal,KillMode,NoNewPrivileges,ProtectSystem,Restart"
+    )
+    assert set(hosts[name].check_output(show).splitlines()) == {
+        "UnitFileState=enabled",
+        "KillSignal=3",
+        "KillMode=mixed",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "Restart=on-failure",
+    }
+
+
+def test_a_route_more_is_there_for_both_and_restarts_nothing(host, converge, untouched, running, hosts):
+    document = {
+        "services": [
+            {
+                "name": "demo",
+                "url": "http://127.0.0.1:9000",
+                "routes": [{"name": "open", "paths": ["/"]}, {"name": "more", "paths": ["/more"], "methods": ["GET"]}],
+            }
+        ]
+    }
+    done = converge("--diff", kong_configuration=document)
+    assert done.returncode == 0
+    assert "create route more" in done.stdout and "delete route private" in done.stdout
+    assert KEY not in done.stdout
+    for name in GATEWAYS:
+        assert ask(name, "/private").status == 200
+
+
+WRONG = {
+    "password": ({"password": "wrong"}, "the password in kong_database is wrong"),
+    "port": ({"port": 5433}, "PostgreSQL at 10.98.97.12:5433 can't be reached: Connection refused"),
+    "database": ({"name": "nothing"}, 'database "nothing" does not exist; create the database, owned by the role'),
+    "encryption": ({"ssl": False}, "has no line that lets it in from here this way"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_can_not_work_is_told_before_anything_is_touched(host, converge, untouched, case):
+    changed, message = WRONG[case]
+    done = converge(demo_wrong=changed)
+    assert done.returncode != 0
+    assert message in " ".join(done.stdout.replace('\\"', '"').split())
