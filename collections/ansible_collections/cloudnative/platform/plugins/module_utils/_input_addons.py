@@ -15,7 +15,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils import _input
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, listed
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.slos import SloError, parse
 
-ADDONS = ("storage", "monitoring", "kong")
+ADDONS = ("storage", "monitoring", "kuma", "kong")
 NAMES = (
     *gateway.NAMES,
     "monitoring_slos",
