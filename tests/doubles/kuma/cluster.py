@@ -24,6 +24,7 @@ from .store import Resource
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # For how many seconds an answer stands. Watches would be quicker, and a server of their own.
 FRESH = 1.0
+_ATTEMPTS = 5
 
 
 class Cluster:
@@ -35,6 +36,19 @@ class Cluster:
 
     def get(self, path: str) -> dict[str, Any] | None:
         """An object or a list; None where there is none."""
+        for _attempt in range(_ATTEMPTS):
+            status, body = self._ask(path)
+            if status != 429:
+                break
+            # A kind that was just defined is not ready for a second or so.
+            time.sleep(1)
+        if status == 404:
+            return None
+        if status != 200:
+            raise OSError(f"GET {path}: {status} {body[:200]!r}")
+        return json.loads(body)
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
         context = ssl.create_default_context(cafile=str(self.account / "ca.crt"))
         # Read each time: tokens of pods are replaced within the hour.
         token = (self.account / "token").read_text().strip()
@@ -42,14 +56,9 @@ class Cluster:
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
             answer = connection.getresponse()
-            body = answer.read()
+            return answer.status, answer.read()
         finally:
             connection.close()
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise OSError(f"GET {path}: {answer.status} {body[:200]!r}")
-        return json.loads(body)
 
 
 def from_environment() -> Cluster:

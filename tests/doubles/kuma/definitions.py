@@ -12,9 +12,7 @@ from typing import Any
 
 from . import schema
 
-CRDS: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "data" / "crds.json").read_text(encoding="utf-8")
-)
+CRDS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "crds.json").read_text(encoding="utf-8"))
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 # What Kubernetes knows of a schema; the rest are notes on how Go keeps a value.
 _PLAIN = ("type", "enum", "required", "pattern", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum")

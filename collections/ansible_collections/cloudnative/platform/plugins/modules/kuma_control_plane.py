@@ -92,8 +92,9 @@ options:
     default: {}
   state:
     description:
-      - V(present) puts it into the cluster. V(absent) takes all of it away, webhooks first, then what O(mesh_owner) has,
-        then the rest, the definitions of the custom resources last, and with them every custom resource that is left.
+      - V(present) puts it into the cluster. V(absent) takes all of it away, webhooks first, then what O(mesh_owner)
+        has, then the rest, the definitions of the custom resources last, and with them every custom resource that is
+        left.
     type: str
     choices: [present, absent]
     default: present
@@ -137,8 +138,8 @@ options:
     default: []
   injector_failure_policy:
     description:
-      - What becomes of a new pod in the mesh while no control plane answers. V(Fail) refuses it, V(Ignore) lets it start
-        without a sidecar.
+      - What becomes of a new pod in the mesh while no control plane answers. V(Fail) refuses it, V(Ignore) lets it
+        start without a sidecar.
     type: str
     choices: [Fail, Ignore]
     default: Fail

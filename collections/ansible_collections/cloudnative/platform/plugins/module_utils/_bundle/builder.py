@@ -238,7 +238,7 @@ class Builder:
         return records, [{"name": name, "reason": text} for name, text in failures.items()]
 
     def tool(self, name: str) -> str:
-        """Path of a program that a recipe needs: the file of the component of that name, made first if it is missing."""
+        """Path of a program that a recipe needs: the file of the component of that name, made if it is missing."""
         with self._tool_mutex:
             record = self._tools.get(name)
             if record is None:

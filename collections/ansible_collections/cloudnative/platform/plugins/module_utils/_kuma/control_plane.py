@@ -94,7 +94,9 @@ def patched(objects: t.Iterable[Raw], settings: Settings) -> list[Raw]:
                 container["image"] = settings.images["cni"]
     loose = sorted({image for body in made for image in _images_of(body) if "@sha256:" not in image})
     if loose:
-        raise KumaError(f"the chart has images that the bundle has not: {', '.join(loose)}; this chart is not supported")
+        raise KumaError(
+            f"the chart has images that the bundle has not: {', '.join(loose)}; this chart is not supported"
+        )
     return made
 
 
@@ -173,7 +175,7 @@ def _patch_webhooks(body: Raw, settings: Settings) -> None:
             webhook["failurePolicy"] = settings.injector_failure_policy
 
 
-# Injection --------------------------------------------------------------------------------------------------------------
+# Injection ----------------------------------------------------------------------------------------------------------
 
 
 def injection(
@@ -181,8 +183,8 @@ def injection(
 ) -> tuple[list[Raw], list[str]]:
     """What to apply to which namespaces, and what to warn of.
 
-    Only the label is ours, not the namespace: one that is not wanted any more gets an empty application, which takes off
-    what `manager` had put on.
+    Only the label is ours, not the namespace: one that is not wanted any more gets an empty application, which takes
+    off what `manager` had put on.
     """
     bodies: list[Raw] = []
     warnings: list[str] = []
@@ -196,13 +198,15 @@ def injection(
             level = labels.get("pod-security.kubernetes.io/enforce", "privileged")
             if init_container and level != "privileged":
                 warnings.append(
-                    f"namespace {name} enforces Pod Security {level}, and kuma-init needs NET_ADMIN: its pods are refused; "
-                    "use kuma_redirection: cni, or a namespace that is privileged"
+                    f"namespace {name} enforces Pod Security {level}, and kuma-init needs NET_ADMIN: its pods are "
+                    "refused; use kuma_redirection: cni, or a namespace that is privileged"
                 )
         elif labels.get(INJECTION) and _managed(one, manager):
             bodies.append(_label(name, {}))
     missing = sorted(set(wanted) - known)
-    warnings += [f"namespace {name} does not exist yet; it gets its label by the next run after it was made" for name in missing]
+    warnings += [
+        f"namespace {name} does not exist yet; it gets its label by the next run after it was made" for name in missing
+    ]
     return bodies, warnings
 
 
@@ -212,11 +216,12 @@ def _label(name: str, labels: dict[str, str]) -> Raw:
 
 def _managed(body: Raw, manager: str) -> bool:
     return any(
-        one.get("manager") == manager and one.get("operation") == "Apply" for one in body["metadata"].get("managedFields", [])
+        one.get("manager") == manager and one.get("operation") == "Apply"
+        for one in body["metadata"].get("managedFields", [])
     )
 
 
-# What it says of itself -------------------------------------------------------------------------------------------------
+# What it says of itself ---------------------------------------------------------------------------------------------
 
 #: Refused by the validating webhook of every supported version, so that a refusal is the proof that it answers.
 PROBE: Raw = {
@@ -235,7 +240,5 @@ def dataplanes(overviews: t.Iterable[Raw], version: str) -> dict[str, t.Any]:
     return {
         "online": sum(one["online"] for one in found),
         "offline": sorted(name for name, one in named if not one["online"]),
-        "without_certificate": sorted(
-            name for name, one in named if one["online"] and not one["certificate_expiry"]
-        ),
+        "without_certificate": sorted(name for name, one in named if one["online"] and not one["certificate_expiry"]),
     }

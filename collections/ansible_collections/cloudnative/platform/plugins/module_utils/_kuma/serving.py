@@ -92,8 +92,8 @@ class Certificates:
         missing = sorted(set(names) - certificate.names)
         if missing:
             raise _x509.CertificateError(
-                f"certificate.certificate is not for {', '.join(missing)}, by which the API server and sidecars call the "
-                "control plane; issue it for these names as well"
+                f"certificate.certificate is not for {', '.join(missing)}, by which the API server and sidecars call "
+                "the control plane; issue it for these names as well"
             )
         if certificate.not_after <= self.now:
             raise _x509.CertificateError("certificate.certificate has expired: give a new one")
@@ -133,8 +133,8 @@ class Certificates:
         pems, keys = pieces(secret.get("ca.crt", "")), pieces(secret.get("ca.key", ""))
         if len(pems) != len(keys):
             raise _x509.CertificateError(
-                f"the Secret of the authority has {len(pems)} certificates and {len(keys)} keys; restore it, or delete it "
-                "and restart all pods of the mesh after the next run"
+                f"the Secret of the authority has {len(pems)} certificates and {len(keys)} keys; restore it, or delete "
+                "it and restart all pods of the mesh after the next run"
             )
         pairs = []
         for pem, key in zip(pems, keys):
