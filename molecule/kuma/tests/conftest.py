@@ -46,7 +46,7 @@ def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Ca
 @pytest.fixture(scope="session")
 def shop(cluster: Cluster, agnhost: str, configure: t.Any, graph: t.Any) -> None:
     """Three services in the mesh: web may call api, and nobody else may call anybody."""
-    cluster.run("create namespace shop")
+    assert cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}]).rc == 0
     done = configure(graph())
     assert done.returncode == 0
     for name in ("web", "api", "other"):

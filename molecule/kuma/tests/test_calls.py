@@ -36,8 +36,8 @@ def test_control_plane_computes_labels(cluster):
 
 
 def test_allowed_call_gets_through_and_no_other(cluster):
-    calls = {(who, whom): cluster.reaches(who, whom) for who in ("web", "other") for whom in ("api", "web", "other")}
-    assert calls == {call: call == ("web", "api") for call in calls}
+    calls = [("web", "api"), ("web", "other"), ("other", "api"), ("other", "web"), ("api", "web")]
+    assert [call for call in calls if cluster.reaches(*call)] == [("web", "api")]
 
 
 def test_pods_of_the_mesh_are_injected_and_no_others(cluster):
@@ -74,9 +74,8 @@ def test_one_line_more_changes_one_permission_and_the_policy_of_the_same_name(cl
 def test_policy_that_is_wrong_is_refused_with_field_and_reason(cluster):
     done = cluster.apply([timeout("wrong", kind="MeshSubset")])
     assert done.rc != 0
-    assert 'admission webhook "validator.kuma-admission.kuma.io" denied the request' in done.stderr
-    assert "spec.to[0].targetRef.kind" in done.stderr
-    assert "is not supported" in done.stderr
+    reason = "spec.to[0].targetRef.kind: value 'MeshSubset' is not supported"
+    assert f'The MeshTimeout "wrong" is invalid: {reason}' in done.stderr
 
 
 def test_wrong_document_of_a_run_changes_nothing(cluster, configure, graph):

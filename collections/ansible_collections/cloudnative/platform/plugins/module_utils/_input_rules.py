@@ -195,6 +195,7 @@ RULES_BY_NAME: dict[str, Form] = {
     "kuma_mesh": DNS_LABEL,
     "kuma_mesh_files[]": any_text("a path on the controller; the module says what is wrong with it"),
     "kuma_mesh_prune_max": between(0, 10**6, "resources"),
+    "kuma_mesh_resources": any_text("Kuma's own format; the module says what is wrong with it"),
     "kuma_namespaces[]": DNS_LABEL,
     "kuma_network_plugin": any_text("judged with kuma_redirection"),
     "kuma_replicas": between(1, 100),

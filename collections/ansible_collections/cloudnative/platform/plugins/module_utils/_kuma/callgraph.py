@@ -232,16 +232,16 @@ def network_policies(graph: Graph) -> list[Raw]:
         rule: Raw = {"from": sources}
         if service.ports:
             rule["ports"] = [{"port": port, "protocol": "TCP"} for port in service.ports]
+        spec: Raw = {"podSelector": {"matchLabels": service.pod_labels}, "policyTypes": ["Ingress"]}
+        if sources:
+            # An empty list would be the same, but the server leaves it out and writes anew each time that it is applied.
+            spec["ingress"] = [rule]
         found.append(
             {
                 "apiVersion": "networking.k8s.io/v1",
                 "kind": "NetworkPolicy",
                 "metadata": {"name": f"{PREFIX}{name}", "namespace": service.namespace},
-                "spec": {
-                    "podSelector": {"matchLabels": service.pod_labels},
-                    "policyTypes": ["Ingress"],
-                    "ingress": [rule] if sources else [],
-                },
+                "spec": spec,
             }
         )
     if problems:
