@@ -38,7 +38,7 @@ def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Ca
         (place / "calls.yml").write_text(yaml.safe_dump(graph))
         given = {"kuma_namespaces": ["shop"], "kuma_call_graph": str(place / "calls.yml"), **variables}
         (place / "variables.yml").write_text(yaml.safe_dump(given))
-        return playbook(name, "--extra-vars", f"@{place / 'variables.yml'}")
+        return playbook(name, "--diff", "--extra-vars", f"@{place / 'variables.yml'}")
 
     return run
 

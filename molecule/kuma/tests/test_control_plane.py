@@ -38,8 +38,9 @@ def test_certificates_are_renewed_while_webhooks_answer(cluster, configure, grap
     with Writers(cluster) as writers:
         done = configure(graph(), kuma_certificate_days=90, kuma_certificate_renew_before_days=60)
     assert done.returncode == 0
-    assert "PRIVATE KEY" not in done.stdout
     after = cluster.serving()
+    assert "PRIVATE KEY" not in done.stdout
+    assert after["tls.key"] not in done.stdout
     assert after["tls.crt"] != before["tls.crt"]
     assert after["tls.key"] != before["tls.key"]
     assert cluster.ca_bundles() == {after["ca.crt"]} == bundles

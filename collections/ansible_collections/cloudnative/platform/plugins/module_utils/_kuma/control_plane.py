@@ -12,7 +12,7 @@ import copy
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information, reading
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
 
 NAMESPACE = "kuma-system"
@@ -76,6 +76,14 @@ def images(names: t.Mapping[str, str], components: t.Mapping[str, t.Any]) -> dic
             "bundle_allow_unknown_digest, and make it again"
         )
     return {role: f"{components[name]['ref']}@{components[name]['digest']}" for role, name in names.items()}
+
+
+def check_version(component: str, components: t.Mapping[str, t.Any]) -> None:
+    """Other versions have other fields, defaults and manifests."""
+    version = str((components.get(component) or {}).get("version") or "")
+    if version and reading.numbers(version)[:2] != reading.SUPPORTED:
+        supported = ".".join(str(number) for number in reading.SUPPORTED)
+        raise KumaError(f"component {component} is Kuma {version}; supported is {supported}: correct the lock file")
 
 
 def patched(objects: t.Iterable[Raw], settings: Settings) -> list[Raw]:

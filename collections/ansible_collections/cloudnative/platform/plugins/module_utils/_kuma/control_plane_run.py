@@ -130,6 +130,7 @@ class ControlPlane:
     def chart(self, serving: Serving) -> list[Raw]:
         redirection = self.params["redirection"]
         wanted = {"component": self.params["component"], "files": [pure.FILES[redirection], pure.CRDS]}
+        pure.check_version(self.params["component"], self.params["components"])
         artifact = artifact_of(wanted, self.params["components"], "the manifests of Kuma's chart")
         texts = read_texts(self.params["registry"], [artifact], self.module.tmpdir, self.module.warn)
         names = {role: name for role, name in self.params["images"].items() if role != "cni" or redirection != "init"}

@@ -145,6 +145,13 @@ def test_images_that_the_bundle_has_not_are_named_at_once() -> None:
     assert pure.images({"control_plane": "kuma-cp"}, known) == {"control_plane": "docker.io/kumahq/kuma-cp:2@sha256:1"}
 
 
+def test_versions_that_are_not_supported_are_refused() -> None:
+    pure.check_version("kuma", {"kuma": {"version": "2.14.9"}})
+    for version in ("2.13.10", "3.0.0"):
+        with pytest.raises(KumaError, match=f"component kuma is Kuma {version}; supported is 2.14"):
+            pure.check_version("kuma", {"kuma": {"version": version}})
+
+
 def namespace(name: str, *, label: str = "", manager: str = "", level: str = "") -> dict[str, t.Any]:
     labels = {pure.INJECTION: label} if label else {}
     if level:
