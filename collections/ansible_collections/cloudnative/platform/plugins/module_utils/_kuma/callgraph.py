@@ -234,7 +234,7 @@ def network_policies(graph: Graph) -> list[Raw]:
             rule["ports"] = [{"port": port, "protocol": "TCP"} for port in service.ports]
         spec: Raw = {"podSelector": {"matchLabels": service.pod_labels}, "policyTypes": ["Ingress"]}
         if sources:
-            # An empty list would be the same, but the server leaves it out and writes anew each time that it is applied.
+            # An empty list would be the same, but the server leaves it out and writes anew each time it is applied.
             spec["ingress"] = [rule]
         found.append(
             {
