@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import lock
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 sys.path.insert(0, str(DOUBLES))
@@ -98,13 +99,25 @@ def test_labels_are_computed(webhooks: admission.Admission) -> None:
     labels = patch(ask(webhooks, DEFAULT, timeout(team="shop")))["/metadata/labels"]
     assert labels == {
         "k8s.kuma.io/namespace": SYSTEM,
-        "kuma.io/display-name": "slow",
         "kuma.io/env": "kubernetes",
         "kuma.io/mesh": "default",
         "kuma.io/origin": "zone",
+        "kuma.io/policy-role": "system",
         "kuma.io/zone": "default",
         "team": "shop",
     }
+
+
+def test_display_name_becomes_an_annotation(webhooks: admission.Admission) -> None:
+    found = patch(ask(webhooks, DEFAULT, timeout(**{"kuma.io/display-name": "shown"})))
+    assert found["/metadata/annotations"] == {"kuma.io/display-name": "shown"}
+    assert "kuma.io/display-name" not in found["/metadata/labels"]
+
+
+def test_fields_of_the_old_kinds_stand_in_a_spec(webhooks: admission.Admission) -> None:
+    """What kuma_control_plane takes for the proof that webhooks answer."""
+    response = ask(webhooks, VALIDATE, {**control_plane.PROBE})
+    assert response["status"]["message"].startswith("spec.mtls.enabledBackend: ")
 
 
 def test_resources_belong_to_their_mesh_which_must_be_there(webhooks: admission.Admission) -> None:

@@ -33,6 +33,7 @@ def test_control_plane_computes_labels(cluster):
     assert labels["kuma.io/mesh"] == "default"
     assert labels["kuma.io/origin"] == "zone"
     assert labels["k8s.kuma.io/namespace"] == SYSTEM
+    assert labels["kuma.io/policy-role"] == "system"
 
 
 def test_allowed_call_gets_through_and_no_other(cluster):

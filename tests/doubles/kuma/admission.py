@@ -21,7 +21,8 @@ from .http_server import Request, Response
 from .kinds import KINDS
 from .node import Node
 
-_NAMESPACE = "k8s.kuma.io/namespace"
+SYSTEM = "kuma-system"
+_NAMESPACE, _ROLE = "k8s.kuma.io/namespace", "kuma.io/policy-role"
 Review = dict[str, Any]
 
 
@@ -87,17 +88,21 @@ class Admission:
         metadata = body["metadata"]
         given = dict(metadata.get("labels") or {})
         computed = self.node.labels(kind, given, self.mesh_of(body), body.get("spec") or {})
-        if kind.plugin:
-            computed.setdefault(labels.DISPLAY_NAME, metadata["name"])
-            if asked.get("namespace"):
-                computed.setdefault(_NAMESPACE, asked["namespace"])
+        if asked.get("namespace") and computed.get(labels.ORIGIN) != "global":
+            computed.setdefault(_NAMESPACE, asked["namespace"])
+        if kind.policy and kind.plugin and asked.get("namespace") == SYSTEM:
+            computed[_ROLE] = "system"
+        # Longer than a label may be.
+        if labels.DISPLAY_NAME in computed:
+            metadata.setdefault("annotations", {})[labels.DISPLAY_NAME] = computed.pop(labels.DISPLAY_NAME)
         metadata["labels"] = computed
         return body
 
     def own(self, asked: Review) -> Review | None:
         """What is in a mesh belongs to it, and goes with it."""
         kind = KINDS.get(asked["kind"]["kind"])
-        if kind is None or not kind.mesh_scoped:
+        # A MeshService belongs to its Service.
+        if kind is None or not kind.mesh_scoped or kind.name == "MeshService":
             return None
         name = self.mesh_of(asked["object"])
         mesh = self.cluster.get(f"/apis/kuma.io/v1alpha1/meshes/{name}")
@@ -122,7 +127,8 @@ class Admission:
         if kind.plugin:
             found = rules.violations(kind.name, name, schema.keep(copy.deepcopy(spec), schema.KINDS[kind.name]))
         else:
-            found = flat.violations(kind.name, flat.keep(kind.name, copy.deepcopy(spec)))
+            kept = flat.keep(kind.name, copy.deepcopy(spec))
+            found = [(f"spec.{field}", reason) for field, reason in flat.violations(kind.name, kept)]
         given = body["metadata"].get("labels") or {}
         found += labels.violations(given, self.mesh_of(body), self.node.options.zone)
         if found:
