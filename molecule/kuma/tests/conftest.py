@@ -33,12 +33,12 @@ def graph() -> t.Callable[[], dict[str, t.Any]]:
 def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Callable[..., t.Any]:
     """Runs the playbook of those who work on the mesh, or another one. Returns how it ended."""
 
-    def run(graph: dict[str, t.Any], name: str = "configure_mesh", **variables: t.Any) -> t.Any:
+    def run(graph: dict[str, t.Any], name: str = "configure_mesh", check: bool = False, **variables: t.Any) -> t.Any:
         place = tmp_path_factory.mktemp("variables")
         (place / "calls.yml").write_text(yaml.safe_dump(graph))
         given = {"kuma_namespaces": ["shop"], "kuma_call_graph": str(place / "calls.yml"), **variables}
         (place / "variables.yml").write_text(yaml.safe_dump(given))
-        return playbook(name, "--diff", "--extra-vars", f"@{place / 'variables.yml'}")
+        return playbook(name, "--diff", *(["--check"] if check else []), "--extra-vars", f"@{place / 'variables.yml'}")
 
     return run
 

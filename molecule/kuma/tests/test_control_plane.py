@@ -84,3 +84,7 @@ def test_the_platform_is_verified_and_then_the_mesh_is_taken_away(cluster, confi
     wait_for(lambda: cluster.reaches("other", "web"), 15, "everybody reaches everybody again")
     done = configure(graph(), kuma_state="absent")
     assert "changed=0" in done.stdout
+    # Nothing of it is known to the cluster, and still it can be said what would be made.
+    done = configure(graph(), check=True)
+    assert done.returncode == 0
+    assert cluster.run("get namespaces --output name --ignore-not-found kuma-system").strip() == ""
