@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
 from conftest import Bundle, kubernetes_servers
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart as charts
@@ -24,7 +25,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle impor
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import Definition, collect
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane, control_plane_run
+from ansible_collections.cloudnative.platform.plugins.modules import kuma_control_plane
 
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = ROOT / "tests" / "doubles"
@@ -122,3 +124,69 @@ def test_api_server_takes_it_and_the_second_time_nothing_changes(
         second = Engine(Cluster(kubeconfig), "contract", owned_by="kuma").apply(definitions)
         assert {change.action for change in second} == {"unchanged"}
         assert [change.after for change in second] == [change.before for change in second]
+
+
+@pytest.fixture(name="run")
+def fixture_run(
+    rendered: Objects, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> t.Callable[..., dict[str, t.Any]]:
+    """The module, with the manifests at hand in place of a registry."""
+
+    def texts(_registry: t.Any, wanted: list[t.Any], *_more: t.Any) -> list[tuple[str, str]]:
+        return [(name, yaml.safe_dump_all(rendered[name])) for one in wanted for name in one.patterns]
+
+    def run(kubeconfig: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        names = (*kuma_control_plane.ARGUMENT_SPEC["images"]["options"].values(), {"default": "kuma"})
+        component = {"ref": "docker.io/kumahq/one:2.14.3", "digest": f"sha256:{'a' * 64}", "version": "2.14.3"}
+        arguments = {
+            "kubeconfig": kubeconfig,
+            "registry": {"endpoints": ["https://registry.example.com"]},
+            "components": {name["default"]: component for name in names},
+            "definitions": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": control_plane.NAMESPACE}},
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            **options,
+        }
+        capsys.readouterr()
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            kuma_control_plane.main()
+        output = capsys.readouterr().out
+        assert "PRIVATE KEY" not in output
+        return json.loads(output)
+
+    monkeypatch.setattr(control_plane_run, "read_texts", texts)
+    return run
+
+
+def test_a_control_plane_that_does_not_come_up_and_goes_again(
+    bundle: Bundle, run: t.Callable[..., dict[str, t.Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing runs here: no node takes a pod, and nobody answers the webhooks."""
+    with kubernetes_servers(bundle, tmp_path_factory.mktemp("servers")) as kubeconfig:
+        cluster = Cluster(kubeconfig)
+        told = run(kubeconfig, check=True)
+        assert not told.get("failed"), told
+        assert told["changed"] and told["not_ready"] and told["version"] == ""
+        failed = run(kubeconfig, wait_timeout=2)
+        assert failed["failed"]
+        assert "the control plane is not ready: " in failed["msg"] and "Deployment" in failed["msg"]
+        # What was foretold was done.
+        assert len(failed["actions"]) == len(told["actions"])
+        secret = f"/api/v1/namespaces/{control_plane.NAMESPACE}/secrets/{control_plane.SERVING_SECRET}"
+        made = cluster.request("GET", secret)["data"]
+        again = run(kubeconfig, wait_timeout=2)
+        assert (again["failed"], again["changed"], again["actions"]) == (True, False, [])
+        assert cluster.request("GET", secret)["data"] == made
+        webhooks = run(kubeconfig, check=True, namespaces=["default"])
+        assert webhooks["actions"] == ["would update Namespace default"]
+        run(kubeconfig, wait_timeout=2, namespaces=["default"])
+        injection = cluster.request("GET", "/api/v1/namespaces/default")["metadata"]["labels"]
+        assert injection[control_plane.INJECTION] == "enabled"
+        # Nobody answers the webhooks, and nothing is held by them; only namespaces need controllers to end.
+        gone = run(kubeconfig, check=True, state="absent")
+        assert not gone.get("failed"), gone
+        done = run(kubeconfig, state="absent", wait_timeout=3)
+        assert "kuma-system" in done.get("msg", "kuma-system")
+        assert control_plane.INJECTION not in cluster.request("GET", "/api/v1/namespaces/default")["metadata"]["labels"]
+        hooks = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+        assert cluster.request("GET", hooks)["items"] == []
