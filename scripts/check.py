@@ -45,6 +45,7 @@ SCENARIOS = (
     "addons",
     "kong",
     "kong-hosts",
+    "kuma",
 )
 
 

@@ -4,13 +4,14 @@
 
 """kuma_resources with mode=kubernetes against a real API server.
 
-`KUMA_CRDS` names a directory with the definitions of Kuma's chart; without it, ones that accept every field stand in.
+`KUMA_CRDS` names a directory with the definitions of Kuma's chart; without it, those of the double stand in.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import typing as t
 from pathlib import Path
 
@@ -22,14 +23,14 @@ from kuma_mesh import everything, mesh, timeout
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import Definition
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Kind, Stage
 from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "doubles"))
+from kuma import definitions as double
+
 Run = t.Callable[..., dict[str, t.Any]]
 SYSTEM = "kuma-system"
-#: What the control plane notes of a dataplane; nobody else writes it.
-INSIGHT = Kind("DataplaneInsight", "dataplaneinsights", Stage.DATAPLANE)
 GRAPH: dict[str, t.Any] = {
     "services": {
         "web": {"namespace": "shop", "service_account": "web", "pod_labels": {"app": "web"}},
@@ -43,23 +44,7 @@ def definitions() -> list[dict[str, t.Any]]:
     given = os.environ.get("KUMA_CRDS")
     if given:
         return [yaml.safe_load(path.read_text()) for path in sorted(Path(given).glob("*.yaml"))]
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
-    return [
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{kind.path}.kuma.io"},
-            "spec": {
-                "group": "kuma.io",
-                "scope": "Namespaced" if kind.namespaced else "Cluster",
-                "names": {"plural": kind.path, "singular": kind.name.lower(), "kind": kind.name},
-                "versions": [version],
-            },
-        }
-        for kind in [*KINDS.values(), INSIGHT]
-        if not kind.instead and not kind.name.endswith("Secret")
-    ]
+    return [double.definition(kind) for kind in double.CRDS]
 
 
 @pytest.fixture(scope="module", name="cluster")

@@ -100,7 +100,7 @@ def test_role_that_changes_hosts_takes_back_what_it_did(role):
 def test_every_file_of_the_lock_is_taken_back():
     """A host gets files of these artifacts; one that is added to the lock has to be removed, too."""
     lock = load(COLLECTION / "roles" / "bundle" / "files" / "lock.yml")
-    on_the_controller = {"helm", "calico", "flannel", "prometheus-operator-crds"}
+    on_the_controller = {"helm", "calico", "flannel", "prometheus-operator-crds", "kuma"}
     names = {
         name
         for component in lock["components"]

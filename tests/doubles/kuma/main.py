@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from .admission import Admission
 from .api import Api, Diagnostics
+from .cluster import Mirror, from_environment
 from .controllers import Controllers
 from .http_server import Request, Response, Server
 from .node import VERSION, Node
@@ -26,6 +28,9 @@ def options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=5681, help="of the API; 0 takes a free one")
     parser.add_argument("--https-port", type=int, help="of the API over TLS; none unless given")
     parser.add_argument("--diagnostics-port", type=int, help="/ready, /healthy, /metrics; none unless given")
+    parser.add_argument(
+        "--admission-port", type=int, help="webhooks, inside of a cluster, whose custom resources are then shown"
+    )
     parser.add_argument("--tls-cert", type=Path, help="certificate of --https-port, PEM")
     parser.add_argument("--tls-key", type=Path, help="its key, PEM")
     parser.add_argument("--mode", choices=("zone", "global", "federated-zone"), default="zone")
@@ -42,8 +47,11 @@ def options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--dataplanes-version", help="of every Dataplane that connects; the control plane's by default")
     chosen = parser.parse_args(argv)
     chosen.dataplanes_version = chosen.dataplanes_version or chosen.version
-    if chosen.https_port is not None and not (chosen.tls_cert and chosen.tls_key):
-        parser.error("--https-port needs --tls-cert and --tls-key")
+    secure = chosen.https_port is not None or chosen.admission_port is not None
+    if secure and not (chosen.tls_cert and chosen.tls_key):
+        parser.error("--https-port and --admission-port need --tls-cert and --tls-key")
+    if chosen.admission_port is not None and chosen.environment != "kubernetes":
+        parser.error("--admission-port needs --environment kubernetes")
     if chosen.environment == "kubernetes":
         chosen.read_only = True
     return chosen
@@ -52,12 +60,18 @@ def options(argv: list[str]) -> argparse.Namespace:
 def start(chosen: argparse.Namespace) -> tuple[Node, list[Server]]:
     """Bind every listener and serve each in a thread; the options get the real ports."""
     node = Node(chosen)
-    api = Api(node)
+    api: Callable[[Request], Response] = Api(node)
+    cluster = from_environment() if chosen.admission_port is not None else None
+    if cluster is not None:
+        api = mirrored(api, Mirror(node, cluster))
     listeners: list[tuple[str, Callable[[Request], Response], ssl.SSLContext | None]] = [("port", api, None)]
-    if chosen.https_port is not None:
+    if chosen.tls_cert:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chosen.tls_cert, chosen.tls_key)
+    if chosen.https_port is not None:
         listeners.append(("https_port", api, context))
+    if cluster is not None:
+        listeners.append(("admission_port", Admission(node, cluster), context))
     if chosen.diagnostics_port is not None:
         listeners.append(("diagnostics_port", Diagnostics(node), None))
     servers = []
@@ -65,16 +79,26 @@ def start(chosen: argparse.Namespace) -> tuple[Node, list[Server]]:
         server = Server((chosen.host, getattr(chosen, name)), application, tls)
         setattr(chosen, name, server.server_address[1])
         servers.append(server)
-    Controllers(node).start()
+    if cluster is None:
+        # In a cluster nothing is made in the background: the store shows what others put there.
+        Controllers(node).start()
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     return node, servers
 
 
+def mirrored(api: Callable[[Request], Response], mirror: Mirror) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        mirror.refresh()
+        return api(request)
+
+    return answer
+
+
 def main(argv: list[str]) -> int:
     chosen = options(argv)
     _node, servers = start(chosen)
-    names = ("port", "https_port", "diagnostics_port")
+    names = ("port", "https_port", "diagnostics_port", "admission_port")
     print(json.dumps({name: getattr(chosen, name) for name in names}), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -12,12 +12,14 @@ import difflib
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _input_gateway as gateway
+from ansible_collections.cloudnative.platform.plugins.module_utils import _input_mesh as mesh
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, listed
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring.slos import SloError, parse
 
-ADDONS = ("storage", "monitoring", "kong")
+ADDONS = ("storage", "monitoring", "kuma", "kong")
 NAMES = (
     *gateway.NAMES,
+    *mesh.NAMES,
     "monitoring_slos",
     "monitoring_storage_class",
     "platform_addons",
@@ -34,6 +36,8 @@ def check_addons(values: Values, _around: object) -> list[Finding]:
         findings += gateway.check_gateway(values)
     if values.get("kong_database") or values.get("kong_package"):
         findings += gateway.check_gateway_on_hosts(values)
+    if "kuma" in (values.get("platform_addons") or []):
+        findings += mesh.check_mesh(values)
     return findings
 
 

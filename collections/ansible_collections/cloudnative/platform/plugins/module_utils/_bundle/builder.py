@@ -73,6 +73,9 @@ class Builder:
         self.directory = os.path.join(kitchen.cache, "components")
         self.report_path = os.path.join(kitchen.cache, "build_report.json")
         self._report_mutex = threading.Lock()
+        self._tool_mutex = threading.Lock()
+        self._tools: dict[str, Record] = {}
+        kitchen.tool = self.tool
 
     # -- plan ---------------------------------------------------------------------------------------------------
 
@@ -233,6 +236,27 @@ class Builder:
                 + "\n".join(f"- {name}: {text}" for name, text in sorted(serious.items()))
             )
         return records, [{"name": name, "reason": text} for name, text in failures.items()]
+
+    def tool(self, name: str) -> str:
+        """Path of a program that a recipe needs: the file of the component of that name, made if it is missing."""
+        with self._tool_mutex:
+            record = self._tools.get(name)
+            if record is None:
+                (component,) = self.kitchen.lock.select([name])
+                record = self._tools[name] = self._tool_record(self._step(component))
+        digest = next(file["sha256"] for file in record["files"] if file["name"] == name)
+        return self.kitchen.blobs.path(f"sha256:{digest}")
+
+    def _tool_record(self, step: Step) -> Record:
+        if step.record:
+            return step.record
+        said = list(step.reasons)
+        for origin in step.origins:
+            try:
+                return self._make(step.component, origin)
+            except (BundleError, OSError) as error:
+                said.append(f"{origin}: {error}")
+        raise BundleError(f"needs {step.component.name}, which can't be had: {'; '.join(said)}")
 
     def _make(self, component: Component, origin: str) -> Record:
         made = self.kitchen.make(component, origin).record()

@@ -11,6 +11,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import BundleError, sha256_bytes
 
 ARCHITECTURES = ("amd64", "arm64")
@@ -21,7 +22,7 @@ REFERENCE = re.compile(r"^[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+:[A-Za-z0-9_]
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 REQUIRED = ("name", "kind", "version", "licence", "home", "ref")
 SHAPES = {
-    "component": {*REQUIRED, "files", "release", "source", "optional"},
+    "component": {*REQUIRED, "files", "chart", "release", "source", "optional"},
     "release": {"url", "sha256", "members", "image", "digest"},
     "source": {
         "go",
@@ -51,6 +52,8 @@ class Component:
     release: dict[str, t.Any] | None
     source: dict[str, t.Any] | None
     optional: bool
+    # How the files are made of a Helm chart, where its origin is one.
+    chart: dict[str, t.Any] | None = None
 
     def origins(self) -> list[str]:
         return [name for name in ORIGINS if getattr(self, name) is not None]
@@ -207,6 +210,10 @@ def _component(raw: t.Any, index: int, lock: dict[str, t.Any], architecture: str
         raise BundleError(f"lock: {where}: ref {entry['ref']!r} is not of the form host/path:tag")
     if (entry["kind"] == "files") != bool(entry.get("files")):
         raise BundleError(f"lock: {where}: files names what a component of kind files holds, and belongs to no other")
+    if "chart" in entry:
+        trouble = chart.problem(entry["chart"], entry.get("files") or {})
+        if trouble:
+            raise BundleError(f"lock: {where}.chart: {trouble}")
     if "release" not in entry and "source" not in entry:
         raise BundleError(f"lock: {where}: has no origin; it needs release or source")
     return Component(
@@ -220,6 +227,7 @@ def _component(raw: t.Any, index: int, lock: dict[str, t.Any], architecture: str
         release=_release(entry["release"], architecture, f"{where}.release") if "release" in entry else None,
         source=_source(entry["source"], architecture, f"{where}.source", lock) if "source" in entry else None,
         optional=bool(entry.get("optional", False)),
+        chart=entry.get("chart"),
     )
 
 

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import debian, oci, spdx
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart, debian, oci, spdx
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import (
     BundleError,
     DigestMismatch,
@@ -64,6 +64,12 @@ class Kitchen:
         self.allow_unknown = allow_unknown
         self.blobs = oci.Blobs(os.path.join(cache, "blobs", "sha256"))
         self._debian_mutex = threading.Lock()
+        # Gives the path of a program that is a component itself; the builder has its own, which makes it if need be.
+        self.tool: t.Callable[[str], str] = self._no_tool
+
+    @staticmethod
+    def _no_tool(name: str) -> str:
+        raise BundleError(f"{name} is needed to render a chart, and nothing here makes it")
 
     def log(self, component: Component) -> str:
         return os.path.join(self.cache, "logs", f"{component.name}.log")
@@ -84,12 +90,18 @@ class Kitchen:
             "recipe": RECIPE,
             "architecture": self.lock.architecture,
             "origin": origin,
-            "entry": {key: value for key, value in entry.items() if key not in ("release", "source", "optional")},
+            "entry": {
+                key: value
+                for key, value in entry.items()
+                if key not in ("release", "source", "optional", "chart") or (key == "chart" and value)
+            },
             "spec": wanted,
         }
         if origin == "source":
             parts["go"] = {name: self.go.key(name) for name in sorted(set(component.go_directories()))}
             parts["debian"] = {name: self.layer_spec(name) for name in sorted(set(component.debian_layers()))}
+        if component.chart:
+            parts["helm"] = self.lock.select(["helm"])[0].version
         return sha256_bytes(canonical(parts))
 
     def layer_spec(self, name: str) -> dict[str, t.Any]:
@@ -166,7 +178,9 @@ class Kitchen:
         target = os.path.join(self.cache, "downloads", f"{component.name}-{sha256_bytes(url.encode())[:16]}")
         found = self.releases.file(url, release["sha256"], target)
         with tempfile.TemporaryDirectory(dir=self._work()) as work:
-            if "members" in release:
+            if component.chart:
+                paths = self._rendered(component, chart.unpack(target, os.path.join(work, "chart"), url), work)
+            elif "members" in release:
                 paths = extract(target, release["members"], work, url)
             else:
                 paths = {next(iter(component.files)): target}
@@ -191,6 +205,8 @@ class Kitchen:
                 paths[name] = os.path.join(work, name)
                 shutil.copyfile(os.path.join(self._module(component), member), paths[name])
             sums = {name: sha256_file(path) for name, path in paths.items()}
+            if component.chart:
+                paths = self._rendered(component, self._chart_of_tree(source.get("tree", ()), work), work)
             if component.kind == "files":
                 content, files = self._file_artifact(component, paths)
                 packages: list[dict[str, str]] = []
@@ -200,6 +216,24 @@ class Kitchen:
         origin = "debian" if packages and not component.go_directories() else "source"
         packages += self._build_packages(source.get("build_packages", []))
         return Made(origin, content, files, sums, packages, [modules[key] for key in sorted(modules)])
+
+    def _rendered(self, component: Component, place: str, work: str) -> dict[str, str]:
+        # A copy, because blobs are not to be run.
+        helm = os.path.join(work, "helm")
+        shutil.copyfile(self.tool("helm"), helm)
+        os.chmod(helm, 0o755)
+        return chart.render(helm, place, component.chart or {}, work, self.log(component))
+
+    @staticmethod
+    def _chart_of_tree(tree: t.Iterable[dict[str, t.Any]], work: str) -> str:
+        """A chart that stands in the lock itself, file by file."""
+        place = os.path.join(work, "chart")
+        for entry in tree:
+            path = os.path.join(place, entry["path"])
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as target:
+                target.write(entry["content"])
+        return place
 
     def _build_packages(self, names: list[str]) -> list[dict[str, str]]:
         """Versions of the packages whose code is linked into what the C compiler makes."""

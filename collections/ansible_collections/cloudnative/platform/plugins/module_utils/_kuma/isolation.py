@@ -109,7 +109,8 @@ def _let_in(graph: Graph, service: Service) -> Raw:
     rule: Raw = {"from": sources}
     if service.ports:
         rule["ports"] = _ports(service.ports)
-    rules = {"policyTypes": ["Ingress"], "ingress": [rule] if sources else []}
+    # No empty list: it would mean the same, but the server leaves it out, and it would be written anew with every run.
+    rules: Raw = {"policyTypes": ["Ingress"], **({"ingress": [rule]} if sources else {})}
     return _policy(f"{PREFIX}{service.name}", service, rules)
 
 

@@ -338,3 +338,32 @@ def test_the_cache_knows_what_decides_about_content(site: Site, change: dict[str
     locks = [support.make_lock([tool()]), support.make_lock([tool(**change)])]
     keys = [site.builder(lock).kitchen.key(lock.components[0], "release") for lock in locks]
     assert (keys[0] == keys[1]) is same
+
+
+def test_manifests_of_a_chart_are_rendered_with_the_helm_of_the_bundle(
+    site: Site, publisher: support.Publisher
+) -> None:
+    helm = b"#!/bin/sh\necho '{apiVersion: v1, kind: Service, metadata: {name: '$2'}}'\n"
+    packed = support.archive({"mesh/Chart.yaml": b"name: mesh"})
+    publisher.content |= {"/helm": (helm, {}), "/mesh.tgz": (packed, {})}
+    components: list[dict[str, t.Any]] = [
+        {
+            "name": "mesh",
+            "files": {"plain.yaml": "0644"},
+            "chart": {"release": "kuma", "namespace": "kuma-system", "renders": {"plain.yaml": {}}},
+            "release": {"url": "https://example.com/mesh.tgz", "sha256": {"amd64": support.sha256(packed)}},
+        },
+        {
+            "name": "helm",
+            "release": {"url": "https://example.com/helm", "sha256": {"amd64": support.sha256(helm)}},
+        },
+    ]
+    bundle, missing, _changes = site.make(components)
+    assert missing == ["mesh", "helm"]
+    body = json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kuma"}}, sort_keys=True)
+    assert files_of(bundle, "mesh") == {"plain.yaml": support.sha256(f"---\n{body}\n".encode())}
+    assert site.make(components)[1] == []
+    components[1]["release"]["url"] = "https://example.com/none"
+    site.refresh = ["mesh"]
+    with pytest.raises(BundleError, match=r"mesh: release: needs helm, which can't be had: .*release: .*404"):
+        site.make(components)

@@ -19,7 +19,7 @@ SLO = {"name": "shop", "objective": 99.5, "errors": "rate(bad[$window])", "total
         ({"platform_addons": ["storage", "monitoring"], "monitoring_storage_class": ""}, ""),
         ({"platform_addons": ["monitoring"], "monitoring_storage_class": "fast"}, ""),
         ({"platform_addons": ["monitorin"]}, "did you mean monitoring?"),
-        ({"platform_addons": ["mesh"]}, "use one of kong, monitoring, storage"),
+        ({"platform_addons": ["mesh"]}, "use one of kong, kuma, monitoring, storage"),
         ({"platform_addons": ["kogn"]}, "did you mean kong?"),
         ({"platform_addons": [], "kong_edition": "enterprise"}, ""),
         ({"platform_addons": ["kong"], "kong_edition": "enterprise"}, "kong_licence is empty"),

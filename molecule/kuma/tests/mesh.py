@@ -1,0 +1,117 @@
+"""The cluster of the scenario, the services in its mesh, and who may call whom."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import threading
+import time
+import typing as t
+
+ROOT = pathlib.Path(__file__).parents[3]
+INVENTORY = ROOT / ".lab/molecule/kuma/inventory/hosts.ini"
+BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json").expanduser()
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+SYSTEM = "kuma-system"
+OWNED = "cloudnative.platform/owner=kuma-mesh"
+GRAPH: dict[str, t.Any] = {
+    "services": {
+        name: {"namespace": "shop", "service_account": name, "pod_labels": {"app": name}, "ports": [8080]}
+        for name in ("web", "api", "other")
+    },
+    "calls": {"web": ["api"]},
+}
+
+
+class Cluster:
+    """kubectl on the control plane."""
+
+    def __init__(self, host: t.Any) -> None:
+        self.host = host
+
+    def run(self, command: str) -> str:
+        return self.host.check_output(f"{KUBECTL} {command}")
+
+    def get(self, command: str) -> dict[str, t.Any]:
+        return json.loads(self.run(f"get {command} --output json"))
+
+    def apply(self, manifests: list[dict[str, t.Any]], options: str = "") -> t.Any:
+        """How it ended."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        return self.host.run("sh -c %s", f"echo '{text}' | {KUBECTL} apply {options} -f -")
+
+    def versions(self) -> dict[str, str]:
+        """Of everything that makes up the mesh: a write changes the version of what it writes."""
+        kinds = "meshes,meshidentities,meshtlses,meshtrafficpermissions,meshtimeouts,networkpolicies"
+        items = self.get(f"{kinds} --all-namespaces")["items"]
+        return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in items}
+
+    def ca_bundles(self) -> set[str]:
+        configurations = self.get("mutatingwebhookconfigurations,validatingwebhookconfigurations")["items"]
+        hooks = [one for body in configurations for one in body["webhooks"] if "kuma" in one["name"]]
+        return {one["clientConfig"]["caBundle"] for one in hooks}
+
+    def serving(self) -> dict[str, str]:
+        return self.get(f"secret --namespace {SYSTEM} kuma-tls-cert")["data"]
+
+    def reaches(self, who: str, whom: str) -> bool:
+        address = self.get(f"pod --namespace shop {whom}")["status"]["podIP"]
+        command = f"{KUBECTL} exec --namespace shop {who} -- /agnhost connect {address}:8080 --timeout=2s"
+        return self.host.run(command).rc == 0
+
+
+def workload(name: str, image: str) -> list[dict[str, t.Any]]:
+    """A service account and a pod of it that answers on 8080."""
+    place = {"name": name, "namespace": "shop"}
+    container = {
+        "name": "main",
+        "image": image,
+        "args": ["netexec", "--http-port=8080"],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+    }
+    spec = {"serviceAccountName": name, "terminationGracePeriodSeconds": 1, "containers": [container]}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {**place, "labels": {"app": name}}, "spec": spec},
+    ]
+
+
+def timeout(name: str, value: str = "5s", kind: str = "Mesh") -> dict[str, t.Any]:
+    to = [{"targetRef": {"kind": kind}, "default": {"connectionTimeout": value}}]
+    metadata = {"name": name, "namespace": SYSTEM, "labels": {"kuma.io/mesh": "default"}}
+    spec = {"targetRef": {"kind": "Mesh"}, "to": to}
+    return {"apiVersion": "kuma.io/v1alpha1", "kind": "MeshTimeout", "metadata": metadata, "spec": spec}
+
+
+class Writers:
+    """Somebody who writes policies all the time, as a dry run that all webhooks take part in."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.written = 0
+        self.refused: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.3):
+            self.written += 1
+            done = self.cluster.apply([timeout("always")], "--dry-run=server")
+            if done.rc != 0:
+                self.refused.append(done.stderr)
+
+    def __enter__(self) -> Writers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        print(f"{self.written} writes, {len(self.refused)} refused: {self.refused[:3]}")
+
+
+def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
+        time.sleep(0.5)
