@@ -48,16 +48,16 @@ def test_a_host_that_does_not_come_up_ends_the_run_before_the_next_one(host, con
 
 
 def test_check_mode_tells_what_an_upgrade_does(host, converge, untouched):
-    done = converge("--check", "--diff", "-v", demo_version="3.9.3")
+    done = converge("--check", "--diff", "-v", demo_version="3.9.2")
     assert done.returncode == 0
-    assert "install Kong 3.9.3 (3.8.0 is installed)" in done.stdout
-    assert "run migrations of Kong 3.9.3, if it has new ones" in done.stdout
+    assert "install Kong 3.9.2 (3.8.0 is installed)" in done.stdout
+    assert "run migrations of Kong 3.9.2, if it has new ones" in done.stdout
 
 
 def test_killed_between_up_and_finish_nothing_is_lost_and_the_next_run_finishes(host, start, converge, hosts, database):
     with Balancer() as load:
-        process = start(demo_version="3.9.3")
-        wait_for(lambda: version_of_or_none("gateway1") == "3.9.3", 90, "the first gateway runs the new version")
+        process = start(demo_version="3.9.2")
+        wait_for(lambda: version_of_or_none("gateway1") == "3.9.2", 90, "the first gateway runs the new version")
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert database.pending() == ["024_380_to_390"]
@@ -68,12 +68,12 @@ def test_killed_between_up_and_finish_nothing_is_lost_and_the_next_run_finishes(
         assert "Migrations of an earlier upgrade are pending" in refused.stdout
         assert ask("gateway2", "/private", apikey=KEY).status == 200
 
-        done = converge(demo_version="3.9.3")
+        done = converge(demo_version="3.9.2")
         assert done.returncode == 0
     assert load.asked > 200
     assert load.lost == []
     assert database.pending() == []
-    assert {version_of(name) for name in GATEWAYS} == {"3.9.3"}
+    assert {version_of(name) for name in GATEWAYS} == {"3.9.2"}
     assert ask("gateway2", "/private", apikey=KEY).status == 200
 
 
@@ -85,7 +85,7 @@ def version_of_or_none(name: str) -> str | None:
 
 
 def test_second_run_after_the_upgrade_changes_nothing(host, converge, untouched):
-    done = converge(demo_version="3.9.3")
+    done = converge(demo_version="3.9.2")
     assert done.stdout.count("changed=0") == len(GATEWAYS)
 
 
@@ -101,15 +101,15 @@ def test_one_host_alone_does_not_finish_for_the_other(host, converge, untouched,
         "UPDATE schema_meta SET executed = array_remove(executed, '024_380_to_390'), pending = '{024_380_to_390}' "
         "WHERE subsystem = 'core'"
     )
-    done = converge("--limit", "gateway1", demo_version="3.9.3")
+    done = converge("--limit", "gateway1", demo_version="3.9.2")
     assert "are not finished before gateway2 run it too" in " ".join(done.stdout.split())
     assert database.pending() == ["024_380_to_390"]
-    assert converge(demo_version="3.9.3").returncode == 0
+    assert converge(demo_version="3.9.2").returncode == 0
     assert database.pending() == []
 
 
 def test_taken_away_again(host, converge, hosts, database):
-    done = converge(demo_version="3.9.3", kong_state="absent")
+    done = converge(demo_version="3.9.2", kong_state="absent")
     assert done.returncode == 0
     for gateway in hosts.values():
         assert gateway.run("systemctl is-active kong.service").rc != 0
@@ -120,4 +120,4 @@ def test_taken_away_again(host, converge, hosts, database):
             == ""
         )
     assert database.query("SELECT count(*) FROM double_entities WHERE entity = 'routes'") == "2"
-    assert converge(demo_version="3.9.3", kong_state="absent").stdout.count("changed=0") == len(GATEWAYS)
+    assert converge(demo_version="3.9.2", kong_state="absent").stdout.count("changed=0") == len(GATEWAYS)

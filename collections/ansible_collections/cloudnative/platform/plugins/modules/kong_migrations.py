@@ -116,6 +116,12 @@ running:
   description: Version of the node that runs on this host. Empty where none answers.
   returned: with O(state=checked)
   type: str
+check_mode:
+  description:
+    - Whether the module only predicted. C(ansible_check_mode) follows the command line alone, and not the C(check_mode) of a
+      play or task.
+  returned: success
+  type: bool
 due:
   description: Whether this host has to be given the package or the database its migrations.
   returned: with O(state=checked)
@@ -258,7 +264,7 @@ def main() -> None:
             f"migrations of Kong {result['installed']} are not finished before {nodes} run it too; until then no other "
             "version can be installed"
         )
-    module.exit_json(**{"changed": False, **result})
+    module.exit_json(**{"changed": False, "check_mode": module.check_mode, **result})
 
 
 if __name__ == "__main__":
