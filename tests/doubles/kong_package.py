@@ -65,6 +65,8 @@ def tree(version: str) -> dict[str, tuple[str, int]]:
     files["/usr/local/bin/kong"] = (COMMAND.format(library=LIBRARY, function="kong"), 0o755)
     files["/usr/local/openresty/nginx/sbin/nginx"] = (COMMAND.format(library=LIBRARY, function="nginx"), 0o755)
     files["/lib/systemd/system/kong.service"] = (UNIT, 0o644)
+    # The prefix, where a node keeps what it is started with.
+    files["/usr/local/kong/.keep"] = ("", 0o644)
     files["/etc/kong/kong.conf.default"] = ("# database = postgres\n", 0o644)
     return files
 
