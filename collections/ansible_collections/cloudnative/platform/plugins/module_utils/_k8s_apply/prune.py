@@ -179,11 +179,15 @@ class Estate:
         return owner.record_of(placed)
 
     def _write(self, record: owner.Record) -> diff.Object:
+        definition = owner.write_record(self.name, self.namespace, record)
         try:
-            return self.engine.write(owner.write_record(self.name, self.namespace, record), CONFIG_MAP, force=True)
+            return self.engine.write(definition, CONFIG_MAP, force=True)
         except ApiError as e:
             if e.status != 404:
                 raise
+            if self.engine.check:
+                # Its namespace is still to be made, by this call or by one before it.
+                return definition.body
             raise DefinitionError(
                 f"the record of owner {self.name} can't be kept in namespace {self.namespace}, which does not exist; "
                 "make it first, or set owner_namespace"
