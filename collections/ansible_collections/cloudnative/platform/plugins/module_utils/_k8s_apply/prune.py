@@ -33,10 +33,12 @@ PAGE = 500
 class Estate:
     """All objects of one owner. First `observe()`, then `open()`, apply, `prune()`, `close()`."""
 
-    def __init__(self, engine: Engine, name: str, namespace: str) -> None:
+    def __init__(self, engine: Engine, name: str, namespace: str, namespace_comes: bool = False) -> None:
         self.engine = engine
         self.name = name
         self.namespace = namespace
+        # Whether somebody else makes the namespace of the record before this runs for real.
+        self.namespace_comes = namespace_comes
         self.forbidden: set[str] = set()
         self.owned: list[diff.Object] = []
         self._path = CONFIG_MAP.path(owner.record_name(name), namespace)
@@ -185,8 +187,7 @@ class Estate:
         except ApiError as e:
             if e.status != 404:
                 raise
-            if self.engine.check:
-                # Its namespace is still to be made, by this call or by one before it.
+            if self.engine.check and self.namespace_comes:
                 return definition.body
             raise DefinitionError(
                 f"the record of owner {self.name} can't be kept in namespace {self.namespace}, which does not exist; "

@@ -125,7 +125,8 @@ def carry_out(options: t.Mapping[str, t.Any], wish: Wish, more: list[Raw], outco
 
 
 def _apply(engine: Engine, namespace: str, wish: Wish, wanted: list[Definition], outcome: Outcome) -> None:
-    estate = Estate(engine, owners.check_name(wish.owner), namespace) if wish.owner else None
+    # The namespace comes with the control plane.
+    estate = Estate(engine, owners.check_name(wish.owner), namespace, namespace_comes=True) if wish.owner else None
     if wish.state == "absent":
         if wanted or estate is None:
             engine.delete(wanted, None)
