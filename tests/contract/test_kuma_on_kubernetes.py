@@ -143,6 +143,16 @@ def test_prune_spares_meshes_and_refuses_too_many(run: Run, cluster: Cluster) ->
     assert cluster.request("GET", "/apis/kuma.io/v1alpha1/meshes")["items"]
 
 
+def test_prediction_for_a_control_plane_that_is_still_to_be_made(
+    run: Run, kubernetes_api: dict[str, t.Any], cluster: Cluster
+) -> None:
+    elsewhere = {"kubeconfig": kubernetes_api, "namespace": "not-there-yet"}
+    told = run(mesh(), timeout(), check=True, prune=True, kubernetes=elsewhere)
+    assert told["counts"] == {"created": 3, "updated": 0, "deleted": 0}
+    with pytest.raises(AssertionError, match="not-there-yet"):
+        run(mesh(), timeout(), prune=True, kubernetes=elsewhere)
+
+
 def test_what_is_refused_before_anything_is_sent(run: Run) -> None:
     with pytest.raises(AssertionError, match="makes a Dataplane of each pod"):
         run({"type": "Dataplane", "name": "a", "networking": {"address": "127.0.0.1"}})

@@ -33,10 +33,12 @@ PAGE = 500
 class Estate:
     """All objects of one owner. First `observe()`, then `open()`, apply, `prune()`, `close()`."""
 
-    def __init__(self, engine: Engine, name: str, namespace: str) -> None:
+    def __init__(self, engine: Engine, name: str, namespace: str, namespace_comes: bool = False) -> None:
         self.engine = engine
         self.name = name
         self.namespace = namespace
+        # Whether somebody else makes the namespace of the record before this runs for real.
+        self.namespace_comes = namespace_comes
         self.forbidden: set[str] = set()
         self.owned: list[diff.Object] = []
         self._path = CONFIG_MAP.path(owner.record_name(name), namespace)
@@ -179,11 +181,14 @@ class Estate:
         return owner.record_of(placed)
 
     def _write(self, record: owner.Record) -> diff.Object:
+        definition = owner.write_record(self.name, self.namespace, record)
         try:
-            return self.engine.write(owner.write_record(self.name, self.namespace, record), CONFIG_MAP, force=True)
+            return self.engine.write(definition, CONFIG_MAP, force=True)
         except ApiError as e:
             if e.status != 404:
                 raise
+            if self.engine.check and self.namespace_comes:
+                return definition.body
             raise DefinitionError(
                 f"the record of owner {self.name} can't be kept in namespace {self.namespace}, which does not exist; "
                 "make it first, or set owner_namespace"

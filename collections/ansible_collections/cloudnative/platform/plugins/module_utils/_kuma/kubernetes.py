@@ -148,7 +148,8 @@ def _against_strict(cluster: Cluster, wish: Wish) -> list[str]:
 
 
 def _apply(engine: Engine, namespace: str, wish: Wish, wanted: list[Definition], outcome: Outcome) -> None:
-    estate = Estate(engine, owners.check_name(wish.owner), namespace) if wish.owner else None
+    # The namespace comes with the control plane.
+    estate = Estate(engine, owners.check_name(wish.owner), namespace, namespace_comes=True) if wish.owner else None
     if wish.state == "absent":
         if wanted or estate is None:
             engine.delete(wanted, None)
