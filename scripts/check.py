@@ -35,6 +35,7 @@ SCENARIOS = (
     "resume",
     "addons",
     "kong",
+    "kuma_hosts",
 )
 
 

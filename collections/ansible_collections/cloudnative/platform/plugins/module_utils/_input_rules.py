@@ -144,6 +144,9 @@ KUBECONFIG = any_text("a dictionary or a path; the client says what is wrong wit
 PROMETHEUS_SIZE = matching(r"\d+(B|KB|MB|GB|TB|PB|EB)", "is not a size as Prometheus has it", "use e.g. 8GB")
 JUDGED_BY_ALERTMANAGER = any_text("Alertmanager's own format; it says what is wrong with it")
 JUDGED_BY_PROMETHEUS = any_text("Prometheus' own format; it says what is wrong with it")
+DATABASE = matching(
+    r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "is not a name as PostgreSQL has it", "use letters, digits, _ and -"
+)
 RULES_BY_NAME: dict[str, Form] = {
     "bundle_build_jobs": between(1, 64),
     "bundle_components[]": COMPONENT,
@@ -187,6 +190,25 @@ RULES_BY_NAME: dict[str, Form] = {
     "kubernetes_nodes": HOST_NAMES,
     "kubernetes_nodes[]": HOST_NAME,
     "kubernetes_pod_security_exempt_namespaces[]": DNS_LABEL,
+    "kuma_dataplane_concurrency": between(0, 256, "threads; 0 for one a core"),
+    "kuma_dataplane_exclude_inbound_ports[]": PORT,
+    "kuma_dataplane_exclude_outbound_ports[]": PORT,
+    "kuma_dataplanes[].inbound[].name": DNS_LABEL,
+    "kuma_dataplanes[].inbound[].port": PORT,
+    "kuma_dataplanes[].inbound[].service_address": ADDRESS,
+    "kuma_dataplanes[].mesh": DNS_LABEL,
+    "kuma_dataplanes[].outbound[].port": PORT,
+    "kuma_dataplanes[].outbound[].service": DNS_NAME,
+    "kuma_dataplanes[].workload": DNS_LABEL,
+    "kuma_hosts_component": COMPONENT,
+    "kuma_hosts_control_planes": HOST_NAMES,
+    "kuma_hosts_control_planes[]": HOST_NAME,
+    "kuma_hosts_envoy_component": COMPONENT,
+    "kuma_hosts_name": DNS_NAME,
+    "kuma_hosts_names[]": CERTIFICATE_NAME,
+    "kuma_hosts_postgres_database": DATABASE,
+    "kuma_hosts_postgres_username": DATABASE,
+    "kuma_hosts_zone": DNS_LABEL,
     "lab_hosts[].groups[]": GROUP,
     "lab_hosts[].name": DNS_LABEL,
     "lab_name": LAB_NAME,
