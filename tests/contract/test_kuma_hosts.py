@@ -13,7 +13,6 @@ import json
 import stat
 import sys
 import typing as t
-import unittest.mock as mock
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,8 @@ def test_the_token_is_waited_for_and_kept_once(tmp_path: Path, keep: t.Callable[
     with control.running():
         told = keep(control, path, _ansible_check_mode=True)
         assert (told["changed"], told["token"], path.exists()) == (True, "", False)
-        assert keep(control, path, fetch=False) == {**told, "changed": False, "actions": [], "invocation": mock.ANY}
+        read = keep(control, path, fetch=False)
+        assert (read["changed"], read["actions"], read["token"]) == (False, [], "")
         done = keep(control, path, _ansible_diff=True)
         assert done["changed"]
         assert done["actions"] == told["actions"]
