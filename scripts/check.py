@@ -35,7 +35,7 @@ SCENARIOS = (
     "resume",
     "addons",
     "kong",
-    "kuma_hosts",
+    "kuma-hosts",
 )
 
 

@@ -42,7 +42,7 @@ def hosts(request: pytest.FixtureRequest) -> dict[str, t.Any]:
 @pytest.fixture
 def mesh(playbook: t.Any) -> t.Callable[..., subprocess.CompletedProcess[str]]:
     """Run the plays of the mesh once more."""
-    return lambda *arguments: playbook("../molecule/kuma_hosts/again", *arguments)
+    return lambda *arguments: playbook("../molecule/kuma-hosts/again", *arguments)
 
 
 def api(host: t.Any, path: str, *options: str) -> t.Any:
@@ -88,7 +88,7 @@ def until(what: t.Callable[[], t.Any], seconds: float = 20) -> t.Any:
 
 def load(host: t.Any, seconds: float) -> subprocess.Popen[str]:
     """Requests to api through the sidecar of web, from dp1, until the seconds are over."""
-    name = f"molecule-kuma_hosts-{host.backend.get_hostname()}"
+    name = f"molecule-kuma-hosts-{host.backend.get_hostname()}"
     script = LOAD.format(seconds=seconds, url=WEB)
     return subprocess.Popen(["podman", "exec", name, "python3", "-c", script], stdout=subprocess.PIPE, text=True)
 
@@ -306,11 +306,11 @@ def test_a_wrong_database_password_is_told_and_stops_the_roll_out(hosts, mesh):
 @pytest.mark.groups("kuma_control_plane", once=True)
 def test_it_goes_without_a_trace(hosts, playbook):
     """The last test: nothing is there afterwards."""
-    assert playbook("../molecule/kuma_hosts/absent").returncode == 0
+    assert playbook("../molecule/kuma-hosts/absent").returncode == 0
     for host in hosts.values():
         assert host.run("systemctl list-unit-files --no-legend 'kuma*'").stdout == ""
         assert host.run("ls -d /etc/kuma* /var/lib/kuma* /usr/local/bin/kuma* /usr/local/bin/envoy").stdout == ""
         assert host.run("pgrep -u kuma-cp,kuma-dp").stdout == ""
         assert "KUMA_MESH" not in host.check_output("iptables-save")
-    again = playbook("../molecule/kuma_hosts/absent")
+    again = playbook("../molecule/kuma-hosts/absent")
     assert again.stdout.count("changed=0") == len(hosts)
