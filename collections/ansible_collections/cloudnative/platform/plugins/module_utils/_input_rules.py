@@ -193,6 +193,7 @@ RULES_BY_NAME: dict[str, Form] = {
     "kuma_dataplane_concurrency": between(0, 256, "threads; 0 for one a core"),
     "kuma_dataplane_exclude_inbound_ports[]": PORT,
     "kuma_dataplane_exclude_outbound_ports[]": PORT,
+    "kuma_dataplane_serial": matching(r"[1-9]\d*%?", "is no number of hosts", "use e.g. 1, or 25%"),
     "kuma_dataplanes[].inbound[].name": DNS_LABEL,
     "kuma_dataplanes[].inbound[].port": PORT,
     "kuma_dataplanes[].inbound[].service_address": ADDRESS,
