@@ -136,7 +136,7 @@ def test_role_has_a_scenario(role):
 
 def test_every_scenario_is_run():
     check = (ROOT / "scripts" / "check.py").read_text()
-    listed = set(re.findall(r'"(\w+)"', re.search(r"SCENARIOS = \(([^)]*)\)", check).group(1)))
+    listed = set(re.findall(r'"([\w-]+)"', re.search(r"SCENARIOS = \(([^)]*)\)", check).group(1)))
     assert listed == {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
 
 

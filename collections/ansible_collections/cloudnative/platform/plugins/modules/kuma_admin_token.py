@@ -14,7 +14,6 @@ description:
     ready, and gives it to callers on its own host, as long as these are administrators.
   - Fetches it once, into a file that only root can read. After that C(KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN) can be
     turned off. A token that is kept is not asked for again.
-  - Returns the token, for the tasks that need it. Use C(no_log) on the task.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
   - cloudnative.platform._kuma_api
@@ -38,6 +37,11 @@ options:
       - Whether to fetch a token that is not kept yet. Otherwise the file is only read.
     type: bool
     default: true
+  return_token:
+    description:
+      - Whether to return the token, for tasks that need it. Use C(no_log) on the task then.
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds to wait until the control plane has made the token.
@@ -45,7 +49,7 @@ options:
     default: 60
 notes:
   - Runs on the host of a control plane.
-  - A control plane with O(token) or without C(bootstrapAdminToken) never gives one.
+  - A control plane without C(bootstrapAdminToken) never makes one.
 seealso:
   - module: cloudnative.platform.kuma_token
 author:
@@ -56,6 +60,12 @@ EXAMPLES = r"""
 - name: Keep the token of the administrator
   cloudnative.platform.kuma_admin_token:
     path: /etc/kuma/admin.token
+
+- name: Read it
+  cloudnative.platform.kuma_admin_token:
+    path: /etc/kuma/admin.token
+    fetch: false
+    return_token: true
   no_log: true
   register: administrator
 """
@@ -68,7 +78,7 @@ actions:
   elements: str
 token:
   description: The token. Empty when none is kept, in check mode also when one would be fetched.
-  returned: success
+  returned: with O(return_token)
   type: str
 """
 
@@ -93,6 +103,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     **CONNECTION_SPEC,
     "path": {"type": "path", "required": True},
     "fetch": {"type": "bool", "default": True},
+    "return_token": {"type": "bool", "default": False, "no_log": False},
     "wait_timeout": {"type": "int", "default": 60},
 }
 
@@ -119,12 +130,19 @@ def fetch(control: ControlPlane, timeout: int) -> str:
         time.sleep(0.5)
 
 
+def give(module: AnsibleModule, token: str, result: dict[str, t.Any]) -> None:
+    if module.params["return_token"]:
+        result["token"] = token
+    elif token:
+        module.no_log_values.add(token)
+
+
 def keep(module: AnsibleModule, result: dict[str, t.Any]) -> None:
     path = module.params["path"]
     found = files.observe(path)
     token = (found.content or b"").decode("utf-8", "replace").strip()
+    give(module, token, result)
     if token or not module.params["fetch"]:
-        result["token"] = token
         return
     result["actions"].append(f"fetch the token of the administrator and keep it in {path}")
     result["changed"] = True
@@ -141,12 +159,12 @@ def keep(module: AnsibleModule, result: dict[str, t.Any]) -> None:
     plan = files.plan(wanted, found)
     result["diff"] = files.diff_of(plan, found)
     files.Writer(module).apply(plan)
-    result["token"] = token
+    give(module, token, result)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    result: dict[str, t.Any] = {"changed": False, "actions": [], "token": ""}
+    result: dict[str, t.Any] = {"changed": False, "actions": []}
     try:
         keep(module, result)
     except (KumaError, files.HostFileError) as e:
