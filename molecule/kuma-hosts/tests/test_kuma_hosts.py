@@ -227,7 +227,7 @@ def test_a_token_near_its_end_is_replaced_and_only_its_data_plane_restarts(hosts
     before = {name: running(hosts[name]) for name in hosts}
     told = mesh("--limit", "cp1,dp1,dp2", "--check", "--diff")
     assert told.returncode == 0
-    assert "restart kuma-dp@api-dp2.service" in told.stdout
+    assert "restarted: /etc/kuma-dp/api-dp2/token changes" in told.stdout
     done = mesh("--limit", "cp1,dp1,dp2", "--diff")
     assert done.returncode == 0
     assert token not in told.stdout + done.stdout
