@@ -31,12 +31,12 @@ print(*(f"{{name}}={{number}}" for name, number in sorted(seen.items())), sep="\
 
 
 @pytest.fixture(scope="module")
-def hosts(request: pytest.FixtureRequest) -> dict[str, t.Any]:
+def hosts(request: pytest.FixtureRequest, host: t.Any) -> dict[str, t.Any]:
     inventory = request.config.getoption("--ansible-inventory")
     found = testinfra.get_hosts(
         [f"ansible://{name}" for name in ("cp1", "cp2", "dp1", "dp2")], ansible_inventory=inventory
     )
-    return {host.backend.get_hostname(): host for host in found}
+    return {one.backend.get_hostname(): one for one in found}
 
 
 @pytest.fixture
