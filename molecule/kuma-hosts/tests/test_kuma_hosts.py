@@ -298,7 +298,9 @@ def test_a_wrong_database_password_is_told_and_stops_the_roll_out(hosts, mesh):
     # The same run as it should be mends that, and takes the transparent proxy away.
     assert mesh("--limit", "cp1,dp2").returncode == 0
     assert until(lambda: hosts["cp1"].run("curl -sf http://127.0.0.1:5680/ready").rc == 0)
-    assert "KUMA_MESH" not in hosts["dp2"].check_output("iptables-save --table nat")
+    rules = hosts["dp2"].check_output("iptables-save --table nat")
+    assert "KUMA_MESH" not in rules
+    assert "kuma-keeps-open" not in rules
     assert not hosts["dp2"].file("/etc/systemd/system/kuma-transparent-proxy.service").exists
 
 
