@@ -46,6 +46,7 @@ SCENARIOS = (
     "kong",
     "kong-hosts",
     "kuma",
+    "kuma-hosts",
 )
 
 

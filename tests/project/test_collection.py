@@ -107,7 +107,7 @@ def test_every_file_of_the_lock_is_taken_back():
         if component["kind"] == "files" and component["name"] not in on_the_controller
         for name in component["files"]
     }
-    removed = "".join(path.read_text() for path in (COLLECTION / "roles").glob("*/tasks/absent.yml"))
+    removed = "".join(path.read_text() for path in (COLLECTION / "roles").glob("*/tasks/*absent.yml"))
     # The registry's binary has a variable of its own.
     assert sorted(name for name in names - {"registry"} if f"'{name}'" not in removed) == []
 

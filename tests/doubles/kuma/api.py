@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from . import auth, insights, inspect_dataplane, kinds, render, tokens
+from . import auth, data_files, insights, inspect_dataplane, kinds, render, tokens
 from .auth import User
 from .errors import TEXT, Plain, Refused, bad_request, encode, invalid, not_found
 from .http_server import Request, Response
@@ -21,7 +20,7 @@ from .kinds import BY_PATH, KINDS, Kind
 from .node import Node
 from .resources import Resources
 
-_CONFIG: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "config.json").read_text(encoding="utf-8"))
+_CONFIG: dict[str, Any] = data_files.load("config")
 _HTML = "text/html; charset=utf-8"
 _ITEM, _COLLECTION = "PUT, DELETE, GET", "GET"
 _TOKENS = {"dataplane": tokens.dataplane, "zone": tokens.zone, "user": tokens.user}

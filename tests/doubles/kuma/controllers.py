@@ -43,14 +43,16 @@ class Controllers:
 
     def start(self) -> None:
         if not self.node.options.delay:
-            self.node.finish_start()
+            with self.store.lock:
+                self.node.finish_start()
             self.run_once()
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
         if self.node.options.delay:
             time.sleep(self.node.options.delay)
-            self.node.finish_start()
+            with self.store.lock:
+                self.node.finish_start()
         while True:
             try:
                 self.run_once()
@@ -61,7 +63,7 @@ class Controllers:
 
     def run_once(self) -> None:
         """One pass, if anything was written since the last one or was too young for it."""
-        if self.store.revision == self.seen:
+        if not self.store.leads() or self.store.revision == self.seen:
             return
         with self.store.lock:
             young = self.step()

@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
 from typing import Any
 
-from . import dataplane_rules, mesh_rules
+from . import data_files, dataplane_rules, mesh_rules
 from .errors import Violation
 from .golang import DecodeError, quote
 from .target_ref import tags
 
-_MESSAGES: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "data" / "protos.json").read_text(encoding="utf-8")
-)
+_MESSAGES: dict[str, dict[str, Any]] = data_files.load("protos")
 _PROMETHEUS = {"path": "/metrics", "port": 5670, "tags": {"kuma.io/service": "dataplane-metrics"}, "tls": {}}
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from typing import Any
 
@@ -20,10 +21,20 @@ _NETWORKS = {"MeshService": "241.0.0.0", "MeshExternalService": "242.0.0.0", "Me
 def vip(node: Node, resource: Resource) -> str:
     """The address of a service; it stays the same as long as the control plane runs."""
     key = (resource.kind, resource.mesh, resource.name)
+    given = (resource.status or {}).get("vips")
+    if key not in node.vips and given:
+        # From an earlier start, or from another instance on the same database.
+        node.vips[key] = given[0]["ip"]
     if key not in node.vips:
-        number = sum(kind == resource.kind for kind, _, _ in node.vips)
-        node.vips[key] = str(ipaddress.ip_address(_NETWORKS[resource.kind]) + number)
+        taken = {one["ip"] for other in node.store.list(resource.kind) for one in (other.status or {}).get("vips", [])}
+        taken |= {address for (kind, _, _), address in node.vips.items() if kind == resource.kind}
+        number = next(number for number in itertools.count() if _address(resource.kind, number) not in taken)
+        node.vips[key] = _address(resource.kind, number)
     return node.vips[key]
+
+
+def _address(kind: str, number: int) -> str:
+    return str(ipaddress.ip_address(_NETWORKS[kind]) + number)
 
 
 def render(template: str, node: Node, resource: Resource) -> str:

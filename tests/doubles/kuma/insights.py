@@ -23,6 +23,8 @@ _ENVOY = "1.38.2"
 
 
 def connected(node: Node, resource: Resource) -> bool:
+    if node.online(resource.mesh, resource.name):
+        return True
     return node.options.dataplanes_connect and node.is_old(resource)
 
 

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import schema
+from . import data_files, schema
 
-CATALOGUE: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "catalogue.json").read_text(encoding="utf-8"))
+CATALOGUE: dict[str, Any] = data_files.load("catalogue")
 _OVERVIEWS = {
     "Dataplane": "dataplanes+insights",
     "Zone": "zones+insights",

@@ -11,6 +11,7 @@ import base64
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from . import rsa, tokens
@@ -93,9 +94,9 @@ _GENERATORS = {
 
 
 class Node:
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, store: Store | None = None) -> None:
         self.options = options
-        self.store = Store()
+        self.store = Store() if store is None else store
         self.started = time.monotonic()
         self.cluster_id = str(uuid.uuid4())
         self.hostname = socket.gethostname()
@@ -105,12 +106,21 @@ class Node:
         self.moments: dict[tuple[str, str], tuple[int, str]] = {}
         # (kind, mesh, name) -> virtual IP.
         self.vips: dict[tuple[str, str, str], str] = {}
-        for name in ("envoy-admin-ca", "inter-cp-ca"):
-            pair = rsa.CERTIFICATE + rsa.MADE["dataplane"].pem()
-            self.store.make("GlobalSecret", "", name, {"data": base64.b64encode(pair.encode()).decode()})
-        if options.mode != "global":
-            self.store.make("Zone", "", options.zone, {})
-        self.create_mesh("default", {})
+        # (mesh, name) of proxies that are connected, where something connects.
+        self.online: Callable[[str, str], bool] = lambda mesh, name: False
+        # A store that is kept has all of this from an earlier start.
+        with self.store.lock:
+            for name in ("envoy-admin-ca", "inter-cp-ca"):
+                pair = rsa.CERTIFICATE + rsa.MADE["dataplane"].pem()
+                self.ensure("GlobalSecret", "", name, {"data": base64.b64encode(pair.encode()).decode()})
+            if options.mode != "global":
+                self.ensure("Zone", "", options.zone, {})
+            if self.store.get("Mesh", "", "default") is None:
+                self.create_mesh("default", {})
+
+    def ensure(self, kind: str, mesh: str, name: str, spec: dict, **more: Any) -> None:
+        if self.store.get(kind, mesh, name) is None:
+            self.store.make(kind, mesh, name, spec, **more)
 
     @property
     def settled(self) -> bool:
@@ -148,7 +158,9 @@ class Node:
             labels = {} if self.options.mode == "global" else {"kuma.io/origin": "zone"}
             selector = {service: {"matchLabels": {"kuma.io/origin": "zone"}}}
             spec = {"selector": selector, "template": template}
-            self.store.make("HostnameGenerator", "", name, spec, labels=labels)
+            self.ensure("HostnameGenerator", "", name, spec, labels=labels)
+        if self.store.get("GlobalSecret", "", "admin-user-token") is not None:
+            return
         tokens.make_key(self.store, tokens.USER)
         if self.options.mode != "federated-zone":
             tokens.make_key(self.store, tokens.ZONE)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from pathlib import Path
 from typing import NamedTuple
 
-_DATA = json.loads((Path(__file__).parent / "data" / "keys.json").read_text(encoding="utf-8"))
+from . import data_files
+
+_DATA = data_files.load("keys")
 CERTIFICATE: str = _DATA["certificate"]
 # DigestInfo of SHA-256, RFC 8017 section 9.2.
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")

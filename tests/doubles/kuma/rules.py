@@ -11,16 +11,15 @@ after it from looking below a place where it failed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from . import data_files
 from .checks import CHECKS, Context
 from .errors import Violation
 from .target_ref import target_ref
 
-_RULES: dict[str, dict] = json.loads((Path(__file__).parent / "data" / "rules.json").read_text(encoding="utf-8"))
+_RULES: dict[str, dict] = data_files.load("rules")
 
 
 def places(value: Any, path: list[str], at: str = "", indices: tuple[int, ...] = ()) -> Iterator[tuple]:

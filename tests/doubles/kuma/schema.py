@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from . import data_files
 from .golang import DecodeError, format_duration, parse_duration
 
-_DATA = json.loads((Path(__file__).parent / "data" / "schemas.json").read_text(encoding="utf-8"))
+_DATA = data_files.load("schemas")
 _DEFS: dict[str, dict] = _DATA["defs"]
 KINDS: dict[str, dict] = _DATA["kinds"]
 _UNSIGNED = {"uint16": 2**16, "uint32": 2**32, "uint64": 2**64}

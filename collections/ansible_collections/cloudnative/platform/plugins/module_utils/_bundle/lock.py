@@ -34,7 +34,9 @@ SHAPES = {
         "config",
         "reproducible",
         "build_packages",
+        "wheel",
     },
+    "wheel": {"package", "version", "platform", "members", "sha256"},
 }
 
 
@@ -186,6 +188,11 @@ def _source(entry: dict[str, t.Any], architecture: str, where: str, lock: dict[s
     if "also" in entry:
         result["also"] = [{"go": part.get("go"), "binaries": packages(part)} for part in entry["also"]]
     result["sha256"] = sums
+    if "wheel" in entry:
+        _known(entry["wheel"], "wheel", f"{where}.wheel")
+        found = _per_architecture(entry["wheel"].get("sha256"), architecture, f"{where}.wheel.sha256")
+        known = None if found is None else _sum(found, f"{where}.wheel.sha256.{architecture}")
+        result["wheel"] = {**entry["wheel"], "sha256": known}
     for name in entry.get("debian", ()):
         if name not in lock["debian"]["layers"]:
             raise BundleError(f"lock: {where}.debian: {name!r} is none of {', '.join(lock['debian']['layers'])}")

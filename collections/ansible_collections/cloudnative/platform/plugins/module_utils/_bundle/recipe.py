@@ -15,7 +15,7 @@ import tempfile
 import threading
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart, debian, oci, spdx
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart, debian, oci, spdx, wheel
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import (
     BundleError,
     DigestMismatch,
@@ -125,6 +125,8 @@ class Kitchen:
             known = spec.get("sha256") if "url" in spec else spec.get("digest")
             if known is None:
                 return f"the lock has no digest of the release for {where}, and unknown digests are not allowed"
+        elif "wheel" in spec and spec["wheel"]["sha256"] is None:
+            return f"the lock has no sha256 of the wheel for {where}, and unknown digests are not allowed"
         else:
             missing = sorted(set(self._pinned_names(component)) - set(component.expected_sha256()))
             if missing:
@@ -204,6 +206,8 @@ class Kitchen:
                 # Copied, because the blob may become a link to it and the module cache isn't ours alone.
                 paths[name] = os.path.join(work, name)
                 shutil.copyfile(os.path.join(self._module(component), member), paths[name])
+            if "wheel" in source:
+                paths |= wheel.files(source["wheel"], self.lock.architecture, work, self.log(component))
             sums = {name: sha256_file(path) for name, path in paths.items()}
             if component.chart:
                 paths = self._rendered(component, self._chart_of_tree(source.get("tree", ()), work), work)

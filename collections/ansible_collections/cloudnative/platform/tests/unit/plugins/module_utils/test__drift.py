@@ -58,6 +58,12 @@ def found(**variables):
             [],
             id="sentences by endpoint",
         ),
+        pytest.param(
+            {"host": {"changed": True, "results": [UNCHANGED, EDITED, {**EDITED, "skipped": True}, BROKEN]}},
+            ["change /etc/hosts"],
+            ["the disk is full"],
+            id="rounds of a loop",
+        ),
         pytest.param({"host": LOST}, [], ["no route to host"], id="unreachable"),
         pytest.param(
             {"host": LOST, "drift_notes": [{"task": "next", "message": "'actions' is undefined"}]},

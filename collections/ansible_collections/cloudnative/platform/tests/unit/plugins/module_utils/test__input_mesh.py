@@ -32,6 +32,7 @@ def given(*names: str) -> dict[str, str]:
 GOOD = given(*SERVICE_NAMES)
 IMAGES = {"control_plane": "a", "data_plane": "b", "init": "c", "cni": "d"}
 WEB = {"namespace": "shop", "service_account": "web"}
+API = {"namespace": "shop", "service_account": "api"}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ WEB = {"namespace": "shop", "service_account": "web"}
         ({"kuma_certificate": {**GOOD, "certificate": "x"}}, ["kuma_certificate.certificate: is not a certificate"]),
         ({"kuma_certificate": given("kuma-control-plane")}, ["is not for kuma-control-plane.kuma-system, "]),
         ({"kuma_call_graph": "calls.yml"}, []),
-        ({"kuma_call_graph": {"services": {"web": WEB, "api": {**WEB, "service_account": "api"}}, "calls": {"web": ["api"]}}}, []),
+        ({"kuma_call_graph": {"services": {"web": WEB, "api": API}, "calls": {"web": ["api"]}}}, []),
         ({"kuma_call_graph": {"services": {"web": WEB}, "calls": {"web": ["api"]}}}, ["kuma_call_graph: ", "api"]),
     ],
 )
