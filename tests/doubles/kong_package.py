@@ -17,6 +17,8 @@ import tarfile
 
 DOUBLE = pathlib.Path(__file__).resolve().parent / "kong"
 LIBRARY = "/usr/lib/kong-double"
+# The real 3.9.3 has no migration of its own; with this one, an upgrade to it has something to finish.
+INVENTED = "025_390_to_392"
 COMMAND = """#!/usr/bin/python3 -B
 import sys
 
@@ -61,6 +63,9 @@ def tree(version: str) -> dict[str, tuple[str, int]]:
     """Path -> content and mode."""
     sources = sorted(path for path in DOUBLE.rglob("*") if path.suffix in (".py", ".json"))
     files = {f"{LIBRARY}/kong/{path.relative_to(DOUBLE)}": (path.read_text(), 0o644) for path in sources}
+    known = json.loads((DOUBLE / "data/migrations.json").read_text())
+    known["core"].append(INVENTED)
+    files[f"{LIBRARY}/kong/data/migrations.json"] = (json.dumps(known), 0o644)
     files[f"{LIBRARY}/kong/data/version.json"] = (json.dumps(version), 0o644)
     files["/usr/local/bin/kong"] = (COMMAND.format(library=LIBRARY, function="kong"), 0o755)
     files["/usr/local/openresty/nginx/sbin/nginx"] = (COMMAND.format(library=LIBRARY, function="nginx"), 0o755)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.groups("kong", once=True)
 def test_one_configuration_for_every_gateway(host, name):
     answer = ask(name, "/")
     assert (answer.status, answer.body) == (200, "demo\n")
-    assert answer.headers["via"] == "1.1 kong-double/3.8.0"
+    assert answer.headers["via"] == "1.1 kong-double/3.9.1"
     assert ask(name, "/private").status == 401
     assert ask(name, "/private", apikey=KEY).status == 200
 

@@ -50,7 +50,7 @@ def test_a_host_that_does_not_come_up_ends_the_run_before_the_next_one(host, con
 def test_check_mode_tells_what_an_upgrade_does(host, converge, untouched):
     done = converge("--check", "--diff", "-v", demo_version="3.9.2")
     assert done.returncode == 0
-    assert "install Kong 3.9.2 (3.8.0 is installed)" in done.stdout
+    assert "install Kong 3.9.2 (3.9.1 is installed)" in done.stdout
     assert "run migrations of Kong 3.9.2, if it has new ones" in done.stdout
 
 
@@ -60,10 +60,10 @@ def test_killed_between_up_and_finish_nothing_is_lost_and_the_next_run_finishes(
         wait_for(lambda: version_of_or_none("gateway1") == "3.9.2", 90, "the first gateway runs the new version")
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        assert database.pending() == ["024_380_to_390"]
+        assert database.pending() == ["025_390_to_392"]
 
         # Another version has to wait. Both gateways go on meanwhile, the old one on the migrated database.
-        refused = converge(demo_version="3.10.0")
+        refused = converge(demo_version="3.9.4")
         assert refused.returncode != 0
         assert "Migrations of an earlier upgrade are pending" in refused.stdout
         assert ask("gateway2", "/private", apikey=KEY).status == 200
@@ -90,20 +90,20 @@ def test_second_run_after_the_upgrade_changes_nothing(host, converge, untouched)
 
 
 def test_a_database_that_is_newer_than_the_version_is_refused(host, converge, untouched):
-    done = converge(demo_version="3.8.0")
+    done = converge(demo_version="3.9.1")
     assert done.returncode != 0
-    assert "was migrated by Kong 3.9 and is newer than Kong 3.8.0" in " ".join(done.stdout.split())
+    assert "was migrated by Kong 3.9.2 and is newer than Kong 3.9.1" in " ".join(done.stdout.split())
 
 
 def test_one_host_alone_does_not_finish_for_the_other(host, converge, untouched, database):
     """As after `--limit`: nothing is known of the host that is not in the run, so what it may need stays."""
     database.query(
-        "UPDATE schema_meta SET executed = array_remove(executed, '024_380_to_390'), pending = '{024_380_to_390}' "
+        "UPDATE schema_meta SET executed = array_remove(executed, '025_390_to_392'), pending = '{025_390_to_392}' "
         "WHERE subsystem = 'core'"
     )
     done = converge("--limit", "gateway1", demo_version="3.9.2")
     assert "are not finished before gateway2 run it too" in " ".join(done.stdout.split())
-    assert database.pending() == ["024_380_to_390"]
+    assert database.pending() == ["025_390_to_392"]
     assert converge(demo_version="3.9.2").returncode == 0
     assert database.pending() == []
 

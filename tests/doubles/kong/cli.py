@@ -45,7 +45,8 @@ def prepare(prefix: Path, found: dict[str, str]) -> int:
         directory.mkdir(parents=True, exist_ok=True)
     path = prefix / ".kong_env"
     path.touch(mode=0o640)
-    path.write_text("".join(f"{name} = {value}\n" for name, value in sorted(found.items())), encoding="utf-8")
+    lines = [f"{name} = {value}".replace("#", "\\#") for name, value in sorted(found.items())]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
     return 0
 
 

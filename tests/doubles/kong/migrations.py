@@ -38,14 +38,14 @@ class Refused(Exception):
 
 def known() -> Names:
     """Migrations of this version, by subsystem."""
-    mine = tuple(map(int, VERSION.split(".")[:2]))
+    mine = tuple(map(int, VERSION.split(".")))
     everything: Names = json.loads((DATA / "migrations.json").read_text(encoding="utf-8"))
     return {name: [one for one in found if _leads_to(one) <= mine] for name, found in everything.items()}
 
 
-def _leads_to(migration: str) -> tuple[int, int]:
-    match = re.search(r"_to_(\d)(\d+)\d$", migration)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+def _leads_to(migration: str) -> tuple[int, ...]:
+    match = re.search(r"_to_(\d)(\d+)(\d)$", migration)
+    return tuple(map(int, match.groups())) if match else (0,)
 
 
 class State:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 # Of a subsystem ("core" or a plugin), the names of its migrations.
 Names = t.Mapping[str, tuple[str, ...]]
+Release = tuple[int, int, int]
 
 
 class MigrationError(Exception):
@@ -111,19 +112,19 @@ def listed(names: Names) -> str:
     return "; ".join(f"{subsystem}: {', '.join(found)}" for subsystem, found in names.items())
 
 
-def minor(version: str) -> tuple[int, int] | None:
-    """3.9 of "3.9.3", or of "3.10.0.2"; None where it is no version."""
-    match = re.match(r"^(\d+)\.(\d+)", version)
-    return (int(match[1]), int(match[2])) if match else None
+def release(version: str) -> Release | None:
+    """3.9.3 of "3.9.3", or of "3.9.3.2" of the other edition; None where it is no version."""
+    match = re.match(r"^(\d+)\.(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def reached_by(migration: str) -> tuple[int, int] | None:
-    """3.9 of "024_380_to_390": the version that a migration leads to. The last digit is the patch."""
-    match = re.search(r"_to_(\d)(\d+)\d$", migration)
-    return (int(match[1]), int(match[2])) if match else None
+def reached_by(migration: str) -> Release | None:
+    """3.9.0 of "024_380_to_390": the version that a migration leads to, its first and last digit one number each."""
+    match = re.search(r"_to_(\d)(\d+)(\d)$", migration)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def version_of(schema: Schema) -> tuple[int, int] | None:
+def version_of(schema: Schema) -> Release | None:
     """The newest version that has been at a database."""
     names = [*schema.executed.get("core", ()), *schema.pending.get("core", ())]
     return max((found for found in map(reached_by, names) if found is not None), default=None)
@@ -131,12 +132,12 @@ def version_of(schema: Schema) -> tuple[int, int] | None:
 
 def check(schema: Schema | None, version: str, where: str) -> None:
     """Whether a version may work on a database at all. Kong starts on one that is too new for it, and fails later."""
-    found, wanted = version_of(schema) if schema else None, minor(version)
+    found, wanted = version_of(schema) if schema else None, release(version)
     if found is not None and wanted is not None and found > wanted:
+        newer = ".".join(map(str, found))
         raise MigrationError(
-            f"the database {where} was migrated by Kong {found[0]}.{found[1]} and is newer than Kong {version}, which "
-            f"would not understand it: install {found[0]}.{found[1]} or later, or restore the backup of before the "
-            "upgrade"
+            f"the database {where} was migrated by Kong {newer} and is newer than Kong {version}, which would not "
+            f"understand it: install {newer} or later, or restore the backup of before the upgrade"
         )
 
 

@@ -14,12 +14,12 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong_migrati
     Status,
     check,
     check_known,
-    minor,
     parse_array,
     parse_settings,
     plan_finish,
     plan_up,
     reached_by,
+    release,
     schema_of,
     status_of,
     with_authority,
@@ -84,9 +84,11 @@ def test_what_did_not_begin_can_not_be_finished(status, message):
         (Schema(BASE), "3.8.0", None),
         (Schema({"core": (*BASE["core"], *NEW["core"])}), "3.9.3", None),
         (Schema({"core": (*BASE["core"], *NEW["core"])}), "3.10.0.2", None),
-        (Schema({"core": (*BASE["core"], *NEW["core"])}), "3.8.0", r"3\.9"),
-        (Schema(BASE, NEW), "3.8.0", r"3\.9"),
-        (Schema({"core": ("025_390_to_3100",)}), "3.9.3", r"3\.10"),
+        (Schema({"core": (*BASE["core"], *NEW["core"])}), "3.8.0", r"3\.9\.0"),
+        (Schema(BASE, NEW), "3.8.0", r"3\.9\.0"),
+        (Schema({"core": ("025_390_to_393",)}), "3.9.2", r"3\.9\.3"),
+        (Schema({"core": ("025_390_to_393",)}), "3.9.3", None),
+        (Schema({"core": ("025_390_to_3100",)}), "3.9.3", r"3\.10\.0"),
     ],
 )
 def test_a_database_that_is_too_new(schema, version, newer):
@@ -106,15 +108,15 @@ def test_a_migration_that_the_installed_version_does_not_know():
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [("024_380_to_390", (3, 9)), ("x_390_to_3100", (3, 10)), ("000_base", None), ("001_add_ttl_index", None)],
+    [("024_380_to_390", (3, 9, 0)), ("x_390_to_3102", (3, 10, 2)), ("000_base", None), ("001_add_ttl_index", None)],
 )
 def test_version_that_a_migration_leads_to(name, version):
     assert reached_by(name) == version
 
 
-@pytest.mark.parametrize(("text", "found"), [("3.9.3", (3, 9)), ("3.10.0.2", (3, 10)), ("", None), ("next", None)])
-def test_minor_version(text, found):
-    assert minor(text) == found
+@pytest.mark.parametrize(("text", "found"), [("3.9.3", (3, 9, 3)), ("3.10.0.2", (3, 10, 0)), ("", None), ("3.9", None)])
+def test_release_of_a_version(text, found):
+    assert release(text) == found
 
 
 def test_rows_of_the_database():
