@@ -7,17 +7,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import typing as t
-from pathlib import Path
 
 import pytest
-import yaml
 from conftest import Bundle
 from kong_gateway import certificate
+from role_play import play
 
-ROOT = Path(__file__).resolve().parents[2]
 CRDS = "cloudnative.platform/prometheus-operator-crds"
 KINDS = ("servicemonitors", "prometheusrules")
 GATEWAY_IMAGE = {"ref": "registry.example.com/kong/kong-gateway:3.9.1.1", "digest": f"sha256:{'a' * 64}"}
@@ -66,24 +62,6 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         ["value: cp.example.com:443", "name: kong-credentials"],
     ),
 }
-PYTHON = {"ansible_python_interpreter": sys.executable}
-
-
-def play(directory: Path, plays: list[dict[str, t.Any]], variables: dict[str, t.Any], *arguments: str) -> str:
-    common = {"hosts": "localhost", "gather_facts": False}
-    (directory / "play.yml").write_text(yaml.safe_dump([{**common, **one} for one in plays]))
-    (directory / "variables.yml").write_text(yaml.safe_dump({**PYTHON, **variables}))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", "--connection=local"]
-    done = subprocess.run(
-        [*command, "--extra-vars", f"@{directory}/variables.yml", *arguments, str(directory / "play.yml")],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout
 
 
 @pytest.fixture(name="told", scope="module")

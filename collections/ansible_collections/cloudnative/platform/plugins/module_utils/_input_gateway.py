@@ -84,6 +84,10 @@ def _check_database(values: Values) -> list[Finding]:
         remedy = "give host, name, user and password of a PostgreSQL database"
         return [Finding("kong_database", None, "is empty, and gateways on hosts share a database", remedy)]
     findings = []
+    if isinstance(database, dict):
+        for name in ("host", "password"):
+            if not database.get(name):
+                findings.append(Finding(f"kong_database.{name}", None, "is missing", "say it"))
     if isinstance(database, dict) and database.get("ssl") is False:
         for name in ("ssl_verify", "ca"):
             if database.get(name):
