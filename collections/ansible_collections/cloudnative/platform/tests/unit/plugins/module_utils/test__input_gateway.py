@@ -94,7 +94,10 @@ URL = "https://packages.example.org/kong_3.9.3_amd64.deb"
         ({"kong_database": DATABASE, "kong_package": URL}, ["kong_package_checksum does not say what it has to be"]),
         ({"kong_database": DATABASE, "kong_package": "/srv/kong-3.9.3.el9.rpm"}, ["is no Debian package"]),
         ({"kong_package": "/srv/kong_3.9.3_amd64.deb"}, ["kong_database: is empty"]),
-        ({"kong_database": {**DATABASE, "host": "", "password": ""}}, ["database.host: is miss", "password: is missing"]),
+        (
+            {"kong_database": {**DATABASE, "host": "", "password": ""}},
+            ["database.host: is miss", "password: is missing"],
+        ),
         (
             {"kong_database": {**DATABASE, "ssl": False, "ca": CERTIFICATE}},
             ["kong_database.ca: has no meaning without encryption"],
