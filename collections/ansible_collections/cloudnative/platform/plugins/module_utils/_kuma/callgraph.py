@@ -125,7 +125,9 @@ def _network(given: t.Any, problems: list[str]) -> Network:
 
 
 def _are_ports(value: t.Any) -> bool:
-    return isinstance(value, list) and all(type(port) is int and 0 < port < 65536 for port in value)
+    return isinstance(value, list) and all(
+        isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536 for port in value
+    )
 
 
 def _twins(services: dict[str, Service]) -> t.Iterator[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -14,19 +15,14 @@ import socket
 import subprocess
 import typing as t
 
-import pytest
-
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 PASSWORD = "it's #1: ü $HOME"
 
 
-@pytest.fixture(name="server", scope="module")
-def fixture_server(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[int]:
+@contextlib.contextmanager
+def run_postgres(directory: pathlib.Path) -> t.Iterator[int]:
     """Port of a server in which kong gets in with SCRAM, old with MD5, and nobody over TLS."""
-    if not PROGRAMS:
-        pytest.skip("PostgreSQL is not on this machine")
     binaries = PROGRAMS[-1].parent
-    directory = tmp_path_factory.mktemp("postgres")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

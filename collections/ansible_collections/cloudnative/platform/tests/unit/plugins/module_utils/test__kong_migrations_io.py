@@ -11,10 +11,7 @@ import pytest
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong_migrations import MigrationError, Schema
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong_migrations_io import Database, _last_words
 from ansible_collections.cloudnative.platform.plugins.module_utils._postgres import Connection
-from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.postgres_support import (  # noqa: F401
-    PASSWORD,
-    fixture_server,
-)
+from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.postgres_support import PASSWORD
 
 TABLE = "CREATE TABLE schema_meta (key text, subsystem text, last_executed text, executed text[], pending text[])"
 
@@ -24,14 +21,14 @@ def database(port, **changed):
     return Database(settings, 5)
 
 
-def test_a_database_from_the_first_day_on(server):
-    assert database(server).schema() is None
-    with Connection(database(server)._address) as connection:
+def test_a_database_from_the_first_day_on(postgres):
+    assert database(postgres).schema() is None
+    with Connection(database(postgres)._address) as connection:
         connection.query(TABLE)
         # Kong makes the table first and fills it then.
-        assert database(server).schema() is None
+        assert database(postgres).schema() is None
         connection.query("INSERT INTO schema_meta VALUES ('schema_meta', 'core', 'b', '{a,b}', '{c}')")
-        assert database(server).schema() == Schema({"core": ("a", "b")}, {"core": ("c",)})
+        assert database(postgres).schema() == Schema({"core": ("a", "b")}, {"core": ("c",)})
         connection.query("DROP TABLE schema_meta")
 
 
@@ -46,9 +43,9 @@ def test_a_database_from_the_first_day_on(server):
     ],
     ids=["password", "database", "rights", "encryption", "port"],
 )
-def test_what_is_wrong_is_told_with_what_to_do(server, changed, message):
+def test_what_is_wrong_is_told_with_what_to_do(postgres, changed, message):
     with pytest.raises(MigrationError, match=message) as caught:
-        database(server, **changed).schema()
+        database(postgres, **changed).schema()
     assert PASSWORD not in str(caught.value)
 
 

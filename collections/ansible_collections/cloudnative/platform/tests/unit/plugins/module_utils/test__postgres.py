@@ -17,10 +17,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._postgres imp
     Scram,
     md5_answer,
 )
-from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.postgres_support import (  # noqa: F401
-    PASSWORD,
-    fixture_server,
-)
+from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.postgres_support import PASSWORD
 
 
 def test_scram_as_in_the_standard():
@@ -44,8 +41,8 @@ def address(port: int, **changed: t.Any) -> Address:
     )
 
 
-def test_rows(server):
-    with Connection(address(server)) as connection:
+def test_rows(postgres):
+    with Connection(address(postgres)) as connection:
         assert connection.query("SELECT 1, NULL, 'ü', ARRAY['a', 'b']") == [("1", None, "ü", "{a,b}")]
         assert connection.query("CREATE TEMPORARY TABLE one (a text)") == []
         with pytest.raises(PostgresError) as caught:
@@ -55,8 +52,8 @@ def test_rows(server):
         assert connection.query("SELECT has_schema_privilege(current_schema(), 'CREATE')") == [("t",)]
 
 
-def test_password_of_the_old_kind(server):
-    with Connection(address(server, user="old", password="old")) as connection:
+def test_password_of_the_old_kind(postgres):
+    with Connection(address(postgres, user="old", password="old")) as connection:
         assert connection.query("SELECT current_user") == [("old",)]
 
 
@@ -69,9 +66,9 @@ def test_password_of_the_old_kind(server):
     ],
     ids=["wrong password", "no such database", "no TLS there"],
 )
-def test_what_the_server_refuses(server, changed, code, text):
+def test_what_the_server_refuses(postgres, changed, code, text):
     with pytest.raises(PostgresError, match=text) as caught:
-        Connection(address(server, **changed))
+        Connection(address(postgres, **changed))
     assert caught.value.code == code
     assert PASSWORD not in str(caught.value)
 
