@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from gateways import GATEWAYS, KEY, PASSWORD, ask
+from gateways import GATEWAYS, KEY, PASSWORD, ask, wait_for
 
 pytestmark = pytest.mark.groups("kong", once=True)
 
@@ -66,16 +66,16 @@ def test_a_route_more_is_there_for_both_and_restarts_nothing(host, converge, unt
             }
         ]
     }
-    done = converge("--diff", kong_configuration=document)
+    done = converge("--diff", "-v", kong_configuration=document)
     assert done.returncode == 0
     assert "create route more" in done.stdout and "delete route private" in done.stdout
     assert KEY not in done.stdout
     for name in GATEWAYS:
-        assert ask(name, "/private").status == 200
+        wait_for(lambda name=name: ask(name, "/private").status == 200, 5, "the private route is gone")
 
 
 WRONG = {
-    "password": ({"password": "wrong"}, "the password in kong_database is wrong"),
+    "password": ({"password": "not-the-one"}, "the password in kong_database is wrong"),
     "port": ({"port": 5433}, "PostgreSQL at 10.98.97.12:5433 can't be reached: Connection refused"),
     "database": ({"name": "nothing"}, 'database "nothing" does not exist; create the database, owned by the role'),
     "encryption": ({"ssl": False}, "has no line that lets it in from here this way"),
