@@ -1,6 +1,6 @@
 """Runs the checks of the project, each timed, with a table at the end. CI runs all of them.
 
-With `all`, what needs no hosts runs beside what does: hosts mostly wait, and leave a core to it.
+With `all`, what needs no cluster runs beside what does: hosts mostly wait, and leave a core to it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ REPORTS = ROOT / ".lab" / "reports"
 COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
-# Groups of parts that run beside the others: first those that need no bundle.
-BESIDE = (("lint", "unit", "controllers"), ("contract", "prometheus"))
+# What runs beside the others: first what needs no bundle.
+BESIDE = (
+    ("lint", "unit", "controllers"),
+    ("contract", "prometheus", "molecule/kong-hosts", "molecule/kuma-hosts"),
+)
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
 SCENARIOS = (
@@ -164,7 +167,7 @@ def run(part: Part) -> Result:
 
 
 class Beside:
-    """Groups that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
+    """Parts that run beside the others, gently, as a process of their own. Its output is shown in one piece."""
 
     def __init__(self, groups: t.Sequence[str]) -> None:
         self._groups = groups
@@ -193,19 +196,20 @@ class Beside:
 def run_all() -> list[Result]:
     """Two lanes: what is in BESIDE, one after the other, and the rest. Both take what `bundle` makes."""
     known, waiting = parts(), list(BESIDE)
-    groups = ["bundle", *(name for name in known if name != "bundle" and name not in itertools.chain(*BESIDE))]
+    beside = {part.name for wanted in itertools.chain(*BESIDE) for part in choose(wanted)}
+    rest = [part for group in known.values() for part in group if part.name not in beside]
     lane, results, others = Beside(waiting.pop(0)), [], []
     try:
-        for part in [part for group in groups for part in known[group]]:
+        for part in rest:
             results.append(run(part))
             if waiting and not lane.runs():
                 others += lane.results()
                 lane.stop()
                 lane = Beside(waiting.pop(0))
         others += lane.results()
-        for rest in waiting:
+        for groups in waiting:
             lane.stop()
-            lane = Beside(rest)
+            lane = Beside(groups)
             others += lane.results()
     finally:
         lane.stop()
