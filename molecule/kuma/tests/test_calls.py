@@ -25,7 +25,9 @@ def test_call_graph_is_one_permission_for_each_service_that_is_called(cluster):
     allowed = {"spiffeID": {"type": "Exact", "value": "spiffe://default.default.mesh.local/ns/shop/sa/web"}}
     assert rule["default"] == {"allow": [allowed]}
     policies = cluster.get(f"networkpolicies --all-namespaces --selector {OWNED}")["items"]
-    assert {one["metadata"]["name"] for one in policies} == {"calls-to-web", "calls-to-api", "calls-to-other"}
+    assert {one["metadata"]["name"] for one in policies} == {
+        *("calls-default-deny", "calls-to-web", "calls-to-api", "calls-to-other"),
+    }
 
 
 def test_control_plane_computes_labels(cluster):
