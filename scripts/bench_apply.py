@@ -109,7 +109,7 @@ def kubernetes_core() -> pathlib.Path:
 
 def _contract() -> t.Any:
     """The servers of the contract tests."""
-    path = ROOT / "tests" / "contract" / "conftest.py"
+    path = ROOT / "tests" / "contract" / "real_servers.py"
     spec = importlib.util.spec_from_file_location("contract_servers", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BUNDLE, Bundle, Server, free_port
 from kong_gateway import Gateway, document
+from real_servers import BUNDLE, Bundle, Server, free_port
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import dashboards
 

@@ -10,8 +10,8 @@ import re
 import typing as t
 
 import pytest
-from conftest import Bundle
 from kong_gateway import certificate
+from real_servers import Bundle
 from role_play import play
 
 CRDS = "cloudnative.platform/prometheus-operator-crds"

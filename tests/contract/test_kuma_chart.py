@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import typing as t
 from pathlib import Path
 
+import double_of_kuma
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from conftest import Bundle, kubernetes_servers
+from real_servers import Bundle, kubernetes_servers
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart as charts
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import lock
@@ -31,8 +31,7 @@ from ansible_collections.cloudnative.platform.plugins.modules import kuma_contro
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = ROOT / "tests" / "doubles"
 LOCK = ROOT / "collections/ansible_collections/cloudnative/platform/roles/bundle/files/lock.yml"
-sys.path.insert(0, str(DOUBLES))
-from kuma import definitions as double  # noqa: E402 - a directory of doubles, no package of ours
+double = double_of_kuma.part("definitions")
 
 FILES = sorted(control_plane.FILES.values())
 IMAGES = {role: f"kuma/{role}:1@sha256:{'a' * 64}" for role in ("control_plane", "data_plane", "init", "cni")}

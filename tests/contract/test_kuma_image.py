@@ -14,6 +14,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import double_of_kuma
 import pytest
 import yaml
 
@@ -21,10 +22,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle impor
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
-sys.path.insert(0, str(DOUBLES))
-from kuma import admission, container, definitions  # noqa: E402 - a directory of doubles, no package of ours
-from kuma.http_server import Request  # noqa: E402
-from kuma.node import Node  # noqa: E402
+admission, container, definitions = (double_of_kuma.part(name) for name in ("admission", "container", "definitions"))
+Request, Node = double_of_kuma.part("http_server").Request, double_of_kuma.part("node").Node
 
 SYSTEM = "kuma-system"
 VALIDATE, DEFAULT = "/validate-kuma-io-v1alpha1", "/default-kuma-io-v1alpha1-mesh"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from conftest import Bundle
+from real_servers import Bundle
 from role_play import ROOT, play
 
 CRDS = "cloudnative.platform/prometheus-operator-crds"

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import typing as t
 from pathlib import Path
 
+import double_of_kuma
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
@@ -26,9 +26,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
 from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "doubles"))
-from kuma import definitions as double
-
+double = double_of_kuma.part("definitions")
 Run = t.Callable[..., dict[str, t.Any]]
 SYSTEM = "kuma-system"
 GRAPH: dict[str, t.Any] = {
@@ -50,9 +48,8 @@ def definitions() -> list[dict[str, t.Any]]:
 @pytest.fixture(scope="module", name="cluster")
 def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
     cluster = Cluster(kubernetes_api)
-    for name in (SYSTEM, "shop"):
-        cluster.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
-    Engine(cluster, "test").apply([Definition(body, "Kuma's chart") for body in definitions()])
+    namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (SYSTEM, "shop")]
+    Engine(cluster, "test").apply([Definition(body, "Kuma's chart") for body in [*namespaces, *definitions()]])
     return cluster
 
 

@@ -6,7 +6,7 @@
 
     python pack_kuma.py DIRECTORY
 
-DIRECTORY gets `kuma-double-<version>-linux-amd64.tar.gz` and `lock.yml`: the platform's lock, and the component
+DIRECTORY gets `kuma-double-<version>-linux-amd64-<sum>.tar.gz` and `lock.yml`: the platform's lock, and the component
 kuma-double, so that nothing takes it for Kuma: who wants it says `kuma_hosts_component: kuma-double`. Its address is
 on a host that does not exist, and has to be mirrored to where the tarball is (bundle_release_mirrors).
 """
@@ -81,7 +81,9 @@ def with_double(lock: dict, name: str, content: bytes) -> dict:
 def main(target: str) -> None:
     directory = pathlib.Path(target).expanduser()
     directory.mkdir(parents=True, exist_ok=True)
-    name, content = f"kuma-double-{VERSION}-linux-amd64.tar.gz", tarball()
+    content = tarball()
+    # Another content is another release: a bundle refuses one whose sum changed.
+    name = f"kuma-double-{VERSION}-linux-amd64-{hashlib.sha256(content).hexdigest()[:12]}.tar.gz"
     (directory / name).write_bytes(content)
     lock = with_double(yaml.safe_load(LOCK.read_text()), name, content)
     (directory / "lock.yml").write_text(yaml.safe_dump(lock, sort_keys=False))

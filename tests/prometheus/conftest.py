@@ -20,7 +20,7 @@ FILES = ROOT / "roles/monitoring/files"
 
 def _contract() -> t.Any:
     """What the contract tests have for servers out of the bundle."""
-    specification = importlib.util.spec_from_file_location("contract", ROOT / "tests/contract/conftest.py")
+    specification = importlib.util.spec_from_file_location("contract", ROOT / "tests/contract/real_servers.py")
     assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
