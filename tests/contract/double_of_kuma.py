@@ -11,16 +11,23 @@ import sys
 import types
 from pathlib import Path
 
-DIRECTORY = Path(__file__).resolve().parents[1] / "doubles" / "kuma"
+DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 _NAME = "package_of_kumas_double"
 
-_spec = importlib.util.spec_from_file_location(_NAME, DIRECTORY / "__init__.py")
-assert _spec is not None and _spec.loader is not None
-_package = importlib.util.module_from_spec(_spec)
-sys.modules[_NAME] = _package
-_spec.loader.exec_module(_package)
+
+def load(name: str, path: Path) -> types.ModuleType:
+    """A module of the doubles, by a name of its own."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+load(_NAME, DOUBLES / "kuma" / "__init__.py")
 
 
 def part(name: str) -> types.ModuleType:
-    """One module of it."""
+    """One module of the package."""
     return importlib.import_module(f"{_NAME}.{name}")

@@ -7,37 +7,20 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import importlib.util
 import json
 import stat
-import sys
 import typing as t
 from pathlib import Path
 
+import double_of_kuma
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from kuma_mesh import DOUBLE, Control
+from kuma_mesh import Control
 
 from ansible_collections.cloudnative.platform.plugins.modules import kuma_admin_token
 
-
-def load(name: str, path: Path) -> t.Any:
-    """Under a name of its own: the contract suite beside this file is a package called kuma as well."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-load("kuma_double", DOUBLE / "__init__.py")
-pack_kuma = load("pack_kuma", DOUBLE.parent / "pack_kuma.py")
-envoy, kumactl, settings = (
-    importlib.import_module(f"kuma_double.hosts.{name}") for name in ("envoy", "kumactl", "settings")
-)
+pack_kuma = double_of_kuma.load("pack_kuma", double_of_kuma.DOUBLES / "pack_kuma.py")
+envoy, kumactl, settings = (double_of_kuma.part(f"hosts.{name}") for name in ("envoy", "kumactl", "settings"))
 
 
 @pytest.fixture(name="keep")
@@ -83,6 +66,15 @@ def test_a_control_plane_that_gives_no_token_is_told_apart(
 
 def test_the_double_is_packed_to_the_same_bytes() -> None:
     assert pack_kuma.tarball() == pack_kuma.tarball()
+
+
+def test_every_option_of_the_double_has_a_value_on_hosts(tmp_path: Path) -> None:
+    path = tmp_path / "kuma-cp.yml"
+    path.write_text("environment: universal\n")
+    own = vars(settings.options(settings.load(str(path), {})))
+    # Listeners are opened by the program itself.
+    listeners = {"admission_port", "diagnostics_port", "https_port", "tls_cert", "tls_key"}
+    assert set(vars(double_of_kuma.part("main").options([]))) - listeners == set(own)
 
 
 def test_settings_come_from_the_file_and_the_environment_wins(tmp_path: Path) -> None:

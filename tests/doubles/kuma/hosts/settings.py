@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from ..node import VERSION
+
 # Path in the file -> variable, default. What is not here is ignored without a word, as Kuma does.
 _KNOWN: dict[str, tuple[str, Any]] = {
     "mode": ("KUMA_MODE", "zone"),
@@ -115,4 +117,6 @@ def options(values: dict[str, Any]) -> argparse.Namespace:
         delay=0.0,
         dataplanes_connect=False,
         conflict_every=0,
+        version=VERSION,
+        dataplanes_version=VERSION,
     )
