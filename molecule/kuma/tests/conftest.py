@@ -9,7 +9,7 @@ import typing as t
 import pytest
 import testinfra
 import yaml
-from mesh import BUNDLE, GRAPH, INVENTORY, Cluster, wait_for, workload
+from mesh import BUNDLE, GRAPH, INVENTORY, SERVICES, Cluster, wait_for, workload
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def shop(cluster: Cluster, agnhost: str, configure: t.Any, graph: t.Any) -> None
     assert cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}]).rc == 0
     done = configure(graph())
     assert done.returncode == 0
-    for name in ("web", "api", "other"):
+    for name in SERVICES:
         # The service account first: a pod of one that is not there is refused.
         for manifest in workload(name, agnhost):
             assert cluster.apply([manifest]).rc == 0

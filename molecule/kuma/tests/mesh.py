@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import pathlib
 import threading
@@ -14,12 +15,22 @@ BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json"
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 SYSTEM = "kuma-system"
 OWNED = "cloudnative.platform/owner=kuma-mesh"
+GATEWAY = ("10.98.101.13", 30080)
+SERVICES = ("web", "api", "other")
 GRAPH: dict[str, t.Any] = {
     "services": {
-        name: {"namespace": "shop", "service_account": name, "pod_labels": {"app": name}, "ports": [8080]}
-        for name in ("web", "api", "other")
+        "gateway": {
+            "namespace": "kong",
+            "service_account": "kong",
+            "pod_labels": {"app.kubernetes.io/name": "kong"},
+            "gateway": True,
+        },
+        **{
+            name: {"namespace": "shop", "service_account": name, "pod_labels": {"app": name}, "ports": [8080]}
+            for name in SERVICES
+        },
     },
-    "calls": {"web": ["api"]},
+    "calls": {"gateway": ["web"], "web": ["api"]},
 }
 
 
@@ -60,8 +71,20 @@ class Cluster:
         return self.host.run(command).rc == 0
 
 
+def through_gateway(service: str) -> str | None:
+    """Which service answered; None when the gateway got no answer of it."""
+    connection = http.client.HTTPConnection(*GATEWAY, timeout=10)
+    try:
+        connection.request("GET", f"/{service}/hostname")
+        answer = connection.getresponse()
+        told = answer.read().decode()
+    finally:
+        connection.close()
+    return told if answer.status == 200 else None
+
+
 def workload(name: str, image: str) -> list[dict[str, t.Any]]:
-    """A service account and a pod of it that answers on 8080."""
+    """A service, its service account, and a pod of it that answers on 8080."""
     place = {"name": name, "namespace": "shop"}
     container = {
         "name": "main",
@@ -72,6 +95,12 @@ def workload(name: str, image: str) -> list[dict[str, t.Any]]:
     spec = {"serviceAccountName": name, "terminationGracePeriodSeconds": 1, "containers": [container]}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": place,
+            "spec": {"selector": {"app": name}, "ports": [{"port": 8080}]},
+        },
         {"apiVersion": "v1", "kind": "Pod", "metadata": {**place, "labels": {"app": name}}, "spec": spec},
     ]
 

@@ -6,7 +6,7 @@ The control plane is a double of Kuma: no pod has a proxy, so what is denied her
 from __future__ import annotations
 
 import pytest
-from mesh import OWNED, SYSTEM, timeout, wait_for
+from mesh import OWNED, SERVICES, SYSTEM, through_gateway, timeout, wait_for
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -20,10 +20,14 @@ def test_it_is_a_double_and_says_so(cluster):
 
 def test_call_graph_is_one_permission_for_each_service_that_is_called(cluster):
     items = cluster.get(f"meshtrafficpermissions --all-namespaces --selector {OWNED}")["items"]
-    assert [one["metadata"]["name"] for one in items] == ["calls-to-api"]
-    (rule,) = items[0]["spec"]["rules"]
-    allowed = {"spiffeID": {"type": "Exact", "value": "spiffe://default.default.mesh.local/ns/shop/sa/web"}}
-    assert rule["default"] == {"allow": [allowed]}
+    allowed = {
+        one["metadata"]["name"]: [
+            match["spiffeID"]["value"] for rule in one["spec"]["rules"] for match in rule["default"]["allow"]
+        ]
+        for one in items
+    }
+    domain = "spiffe://default.default.mesh.local"
+    assert allowed == {"calls-to-api": [f"{domain}/ns/shop/sa/web"], "calls-to-web": [f"{domain}/ns/kong/sa/kong"]}
     policies = cluster.get(f"networkpolicies --all-namespaces --selector {OWNED}")["items"]
     assert {one["metadata"]["name"] for one in policies} == {
         *("calls-default-deny", "calls-to-web", "calls-to-api", "calls-to-other"),
@@ -43,9 +47,17 @@ def test_allowed_call_gets_through_and_no_other(cluster):
     assert [call for call in calls if cluster.reaches(*call)] == [("web", "api")]
 
 
+def test_gateway_reaches_what_it_may_and_nothing_else(cluster):
+    """Both have a route; to api only web may go."""
+    assert through_gateway("web") == "web"
+    assert through_gateway("api") is None
+    pod = cluster.get("pods --namespace kong --selector app.kubernetes.io/name=kong")["items"][0]
+    assert pod["metadata"]["annotations"]["kuma.io/gateway"] == "enabled"
+
+
 def test_pods_of_the_mesh_are_injected_and_no_others(cluster):
     assert cluster.get("namespace shop")["metadata"]["labels"]["kuma.io/sidecar-injection"] == "enabled"
-    for name in ("web", "api", "other"):
+    for name in SERVICES:
         annotations = cluster.get(f"pod --namespace shop {name}")["metadata"]["annotations"]
         assert annotations["kuma.io/sidecar-injected"] == "true"
     for pod in cluster.get(f"pods --namespace {SYSTEM}")["items"]:

@@ -53,7 +53,7 @@ def test_certificates_are_renewed_while_webhooks_answer(cluster, configure, grap
 def test_no_pod_gets_into_the_mesh_without_a_control_plane_and_the_next_run_repairs(cluster, configure, graph, agnhost):
     cluster.run(f"scale --namespace {SYSTEM} deployment/kuma-control-plane --replicas=0")
     wait_for(lambda: not cluster.get(PODS)["items"], 60, "no control plane runs")
-    _account, pod = workload("late", agnhost)
+    *_others, pod = workload("late", agnhost)
     pod["spec"]["serviceAccountName"] = "web"
     done = cluster.apply([pod])
     assert done.rc != 0
