@@ -166,6 +166,9 @@ class Proxy:
         for attempt in (1, 2):
             fresh = connection.sock is None
             try:
+                if fresh:
+                    connection.connect()
+                    connection.sock.settimeout(service["read_timeout"] / 1000)
                 connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
                 for name, value in headers.items:
                     connection.putheader(name, value)
@@ -195,7 +198,7 @@ class Proxy:
         if key not in pool:
             host, _, port = address.rpartition(":")
             host = host.strip("[]")
-            timeout = service["read_timeout"] / 1000
+            timeout = service["connect_timeout"] / 1000
             if service["protocol"] == "https":
                 tls = ssl.create_default_context()
                 if not service.get("tls_verify"):
