@@ -200,17 +200,14 @@ def run_all() -> list[Result]:
     rest = [part for group in known.values() for part in group if part.name not in beside]
     lane, results, others = Beside(waiting.pop(0)), [], []
     try:
-        for part in rest:
-            results.append(run(part))
-            if waiting and not lane.runs():
+        while rest or waiting:
+            if rest:
+                results.append(run(rest.pop(0)))
+            if waiting and not (rest and lane.runs()):
                 others += lane.results()
                 lane.stop()
                 lane = Beside(waiting.pop(0))
         others += lane.results()
-        for groups in waiting:
-            lane.stop()
-            lane = Beside(groups)
-            others += lane.results()
     finally:
         lane.stop()
     return others + results
