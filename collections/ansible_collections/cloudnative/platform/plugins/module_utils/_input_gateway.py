@@ -88,9 +88,8 @@ def _check_database(values: Values) -> list[Finding]:
         for name in ("host", "password"):
             if not database.get(name):
                 findings.append(Finding(f"kong_database.{name}", None, "is missing", "say it"))
-    if isinstance(database, dict) and database.get("ssl") is False:
         for name in ("ssl_verify", "ca"):
-            if database.get(name):
+            if database.get("ssl") is False and database.get(name):
                 problem = "has no meaning without encryption, and ssl is false"
                 findings.append(Finding(f"kong_database.{name}", None, problem, "use ssl: true, or leave this out"))
     settings = values.get("kong_settings") or {}

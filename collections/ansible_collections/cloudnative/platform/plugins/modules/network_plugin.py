@@ -200,6 +200,7 @@ nodes:
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _network_manifest as manifests
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import reading
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     ApplyError,
     Change,
@@ -218,7 +219,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.re
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import (
     AUTH_ARG_SPEC,
-    ApiError,
     ClientError,
     Cluster,
 )
@@ -297,7 +297,7 @@ class Network:
         pool = next((body for body in objects if body["kind"] == "IPPool"), None)
         if pool:
             path = f"/apis/{pool['apiVersion']}/ippools/{manifests.CALICO_POOL}"
-            manifests.check_pool(self.get(path), self.pod_cidr, block_size)
+            manifests.check_pool(reading.get(self.cluster, path), self.pod_cidr, block_size)
         # calico-node reads the pool when it starts, and starts again when there is none yet.
         overrides = {(pool["apiVersion"].partition("/")[0], "IPPool"): Rank.CONFIG} if pool else None
         engine = Engine(self.cluster, FIELD_MANAGER, force=True, check=self.module.check_mode, overrides=overrides)
@@ -322,18 +322,12 @@ class Network:
         del result["objects"]
         return result
 
-    def get(self, path: str) -> t.Any:
-        try:
-            return self.cluster.request("GET", path)
-        except ApiError as e:
-            if e.status == 404:
-                return None
-            raise
-
     def refuse_exchange(self) -> None:
         for other, places in manifests.DAEMON_SETS.items():
             for namespace, name in places:
-                if other != self.plugin and self.get(f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}"):
+                if other != self.plugin and reading.get(
+                    self.cluster, f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}"
+                ):
                     raise manifests.ManifestError(
                         f"the cluster's network plugin is {other} (DaemonSet {namespace}/{name}), not {self.plugin}; "
                         "plugins are not exchanged in place, because all pods would lose their network: keep "
@@ -349,7 +343,7 @@ class Network:
     def settings(self) -> dict[str, t.Any]:
         settings = dict(self.module.params[self.plugin])
         if self.plugin == "flannel" and settings["nftables"] is None:
-            proxy = self.get("/api/v1/namespaces/kube-system/configmaps/kube-proxy") or {}
+            proxy = reading.get(self.cluster, "/api/v1/namespaces/kube-system/configmaps/kube-proxy") or {}
             text = (proxy.get("data") or {}).get("config.conf") or ""
             settings["nftables"] = any(one.get("mode") == "nftables" for one in parse_yaml(text, "kube-proxy's config"))
         return settings

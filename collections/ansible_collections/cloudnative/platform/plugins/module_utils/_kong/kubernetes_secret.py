@@ -11,8 +11,9 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import reading
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import AUTH_ARG_SPEC
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, ClientError, Cluster
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run import Outcome, Wish
 
@@ -45,12 +46,7 @@ def keep(text: str, wish: Wish, outcome: Outcome) -> None:
     try:
         cluster = Cluster(timeout=wish.params["timeout"], **{key: options[key] for key in AUTH_ARG_SPEC})
         path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-        try:
-            found = cluster.request("GET", path).get("data") or {}
-        except ApiError as e:
-            if e.status != 404:
-                raise
-            found = {}
+        found = (reading.get(cluster, path) or {}).get("data") or {}
         if found == wanted["data"]:
             return
         outcome.changed = True

@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _x509
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import reading
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import summary
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     Definition,
@@ -114,18 +115,10 @@ class ControlPlane:
             )
 
     def secret(self, name: str) -> dict[str, str]:
-        found = self.get(f"/api/v1/namespaces/{pure.NAMESPACE}/secrets/{name}") or {}
+        found = reading.get(self.cluster, f"/api/v1/namespaces/{pure.NAMESPACE}/secrets/{name}") or {}
         texts = {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
         self.module.no_log_values.update(text for key, text in texts.items() if key.endswith(".key"))
         return texts
-
-    def get(self, path: str) -> t.Any:
-        try:
-            return self.cluster.request("GET", path)
-        except ApiError as e:
-            if e.status == 404:
-                return None
-            raise
 
     def chart(self, serving: Serving) -> list[Raw]:
         redirection = self.params["redirection"]
@@ -200,6 +193,7 @@ class ControlPlane:
                 return []
             if time.monotonic() >= deadline:
                 return [said]
+            # Nothing can be watched: what is waited for is an answer.
             time.sleep(1)
 
     def _probe(self) -> str | None:
