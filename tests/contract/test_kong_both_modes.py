@@ -169,6 +169,7 @@ def test_clients_see_the_same(gateways: list[Gateway], versions: list[str]) -> N
 def test_who_asks_too_often_is_told_so_by_both(gateways: list[Gateway], versions: list[str]) -> None:
     for gateway in gateways:
         gateway.run(config=shop(versions, (1, 1)), owner="shop")
+    # Workers take it up some time later.
     time.sleep(1)
     for gateway in gateways:
         found = collections.Counter(ask(gateway, "/limited")[0] for _number in range(8))

@@ -133,6 +133,7 @@ def fetch(control: ControlPlane, timeout: int) -> str:
             trouble = e
         if time.monotonic() > deadline:
             raise KumaError(f"the control plane has made no token of its administrator within {timeout} s: {trouble}")
+        # The control plane makes it some time after it began to answer, and tells nobody.
         time.sleep(0.5)
 
 
