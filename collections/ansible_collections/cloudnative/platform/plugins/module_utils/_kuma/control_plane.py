@@ -28,6 +28,8 @@ WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 #: Kinds of the chart that are in no namespace, though it gives some of them one.
 _CLUSTER_WIDE = (*WEBHOOKS, "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "GatewayClass")
 _INJECTOR = "kuma-injector.kuma.io"
+#: For how long a pod that is asked to end goes on answering. Well within the chart's grace period.
+LEAVING_SECONDS = 5
 #: Environment of the control plane that names images of pods it changes.
 _IMAGES = {
     "KUMA_INJECTOR_SIDECAR_CONTAINER_IMAGE": "data_plane",
@@ -159,6 +161,9 @@ def _patch_deployment(body: Raw, settings: Settings) -> None:
         security = container.setdefault("securityContext", {})
         security["allowPrivilegeEscalation"] = False
         security["capabilities"] = {"drop": ["ALL"]}
+        # Until no API server sends it reviews any more: one to a pod that is gone waits for its whole timeout. The
+        # image has no shell to sleep in.
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": LEAVING_SECONDS}}}
         if settings.resources:
             container["resources"] = settings.resources
         container["env"] = _environment(container.get("env") or [], settings)

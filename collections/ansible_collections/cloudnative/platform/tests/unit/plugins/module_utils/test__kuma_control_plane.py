@@ -106,6 +106,11 @@ def test_what_a_site_chooses() -> None:
     }
 
 
+def test_a_pod_that_ends_answers_until_nobody_asks_it_any_more() -> None:
+    pod = patched()[0]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5
+
+
 def test_number_of_pods_is_the_autoscalers() -> None:
     assert "replicas" not in patched(autoscaled=True)[0]["spec"]
 
