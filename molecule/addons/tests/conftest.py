@@ -50,10 +50,12 @@ def cluster(get_host: t.Callable[[str], t.Any]) -> Cluster:
 
 @pytest.fixture(scope="session")
 def wait_until() -> t.Callable[..., None]:
-    def wait(condition: t.Callable[[], t.Any], timeout: float, what: str) -> None:
+    def wait(condition: t.Callable[[], t.Any], timeout: float, what: str | t.Callable[[], str]) -> None:
         deadline = time.monotonic() + timeout
         while not condition():
-            assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+            if time.monotonic() > deadline:
+                # What is still missing is only known now.
+                pytest.fail(f"not within {timeout} s: {what() if callable(what) else what}")
             time.sleep(2)
 
     return wait
