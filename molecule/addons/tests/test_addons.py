@@ -9,6 +9,7 @@ import pathlib
 import threading
 
 import pytest
+from waiting import wait_for
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._monitoring import dashboards
 
@@ -28,13 +29,13 @@ def test_the_platform_is_verified(playbook):
     assert "targets are up; alerts that fire: none" in done.stdout
 
 
-def test_no_volume_is_left_by_the_check(cluster, wait_until):
+def test_no_volume_is_left_by_the_check(cluster):
     claims = {
         claim["metadata"]["namespace"] for claim in cluster.get("persistentvolumeclaims --all-namespaces")["items"]
     }
     assert claims == {"monitoring"}
     # A pod of the provisioner removes the directory after the claim is gone.
-    wait_until(lambda: len(cluster.get("persistentvolumes")["items"]) == 2, 60, "the volume of the check is gone")
+    wait_for(lambda: len(cluster.get("persistentvolumes")["items"]) == 2, 60, "the volume of the check is gone")
 
 
 def test_volume_is_a_directory_of_the_node(cluster, get_host):
@@ -70,7 +71,7 @@ def test_kubectl_top_answers(cluster):
 
 
 @pytest.mark.parametrize("uid", sorted(DASHBOARDS))
-def test_every_query_of_a_dashboard_returns_data(cluster, wait_until, uid):
+def test_every_query_of_a_dashboard_returns_data(cluster, uid):
     missing = dashboards.queries(DASHBOARDS[uid])
     assert missing
 
@@ -78,10 +79,10 @@ def test_every_query_of_a_dashboard_returns_data(cluster, wait_until, uid):
         missing[:] = [query for query in missing if not cluster.query(query)]
         return not missing
 
-    wait_until(all_answered, EVALUATED_AFTER, lambda: f"data for {missing}")
+    wait_for(all_answered, EVALUATED_AFTER, lambda: f"data for {missing}")
 
 
-def test_rules_are_loaded_and_good(cluster, wait_until):
+def test_rules_are_loaded_and_good(cluster):
     path = "/api/v1/namespaces/monitoring/services/prometheus:web/proxy/api/v1/rules"
 
     def rules():
@@ -92,7 +93,7 @@ def test_rules_are_loaded_and_good(cluster, wait_until):
     def unknown():
         return [rule["name"] for rule in rules() if rule["health"] == "unknown"]
 
-    wait_until(lambda: not unknown(), EVALUATED_AFTER, lambda: f"the first evaluation of {unknown()}")
+    wait_for(lambda: not unknown(), EVALUATED_AFTER, lambda: f"the first evaluation of {unknown()}")
     assert [f"{rule['name']}: {rule['lastError']}" for rule in rules() if rule["health"] != "ok"] == []
 
 
@@ -102,7 +103,7 @@ def image(component):
     return next(one["ref"] for one in bundle["components"] if one["name"] == component)
 
 
-def test_workload_scales_out_under_load_and_back(cluster, wait_until):
+def test_workload_scales_out_under_load_and_back(cluster):
     """A HorizontalPodAutoscaler on CPU."""
     labels = {"app": "busy"}
     container = {
@@ -167,9 +168,9 @@ def test_workload_scales_out_under_load_and_back(cluster, wait_until):
             for _number in range(2):
                 pool.submit(ask)
             try:
-                wait_until(lambda: replicas() > 1, 120, "a second replica under load")
+                wait_for(lambda: replicas() > 1, 120, "a second replica under load")
             finally:
                 stop.set()
-        wait_until(lambda: replicas() == 1, 180, "one replica again without load")
+        wait_for(lambda: replicas() == 1, 180, "one replica again without load")
     finally:
         cluster.run("delete deployment,service,horizontalpodautoscaler busy --wait=false")

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from receiver import Receiver
+from waiting import wait_for
 
 pytestmark = pytest.mark.disruptive
 
@@ -27,18 +28,18 @@ def podman(*arguments):
     subprocess.run(["podman", *arguments], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
 
 
-def test_lost_control_plane_is_told_from_inside_and_from_outside_and_that_it_is_back(receiver, cluster, wait_until):
+def test_lost_control_plane_is_told_from_inside_and_from_outside_and_that_it_is_back(receiver, cluster):
     """The cluster's Prometheus, on the worker, misses etcd; the observer misses the whole API."""
     podman("stop", "--time", "5", CONTAINER)
     try:
-        wait_until(lambda: receiver.alerts("ClusterUnreachable", "firing"), 300, "the observer's alert")
-        wait_until(lambda: receiver.alerts("EtcdQuorumLost", "firing"), 300, "the alert of the cluster's Prometheus")
+        wait_for(lambda: receiver.alerts("ClusterUnreachable", "firing"), 300, "the observer's alert")
+        wait_for(lambda: receiver.alerts("EtcdQuorumLost", "firing"), 300, "the alert of the cluster's Prometheus")
     finally:
         podman("start", CONTAINER)
     assert {alert["labels"]["node"] for alert in receiver.alerts("EtcdQuorumLost", "firing")} == {"cp1"}
     assert receiver.authorizations == {"Bearer a-secret-that-came-from-a-file"}
-    wait_until(lambda: receiver.alerts("EtcdQuorumLost", "resolved"), 180, "the message that etcd is back")
-    wait_until(lambda: receiver.alerts("ClusterUnreachable", "resolved"), 180, "the message that the cluster is back")
+    wait_for(lambda: receiver.alerts("EtcdQuorumLost", "resolved"), 180, "the message that etcd is back")
+    wait_for(lambda: receiver.alerts("ClusterUnreachable", "resolved"), 180, "the message that the cluster is back")
 
 
 def test_rule_that_does_not_parse_is_refused_and_the_others_stay(playbook, cluster):

@@ -6,11 +6,11 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 import testinfra
+from waiting import wait_for
 
 PROJECT = pathlib.Path(__file__).parents[3]
 INVENTORY = PROJECT / ".lab/molecule/cluster/inventory/hosts.ini"
@@ -45,13 +45,6 @@ def get_host(name):
 
 def kubectl(host, command):
     return json.loads(host.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf {command} --output json"))
-
-
-def wait_until(condition, timeout, what):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        time.sleep(1)
 
 
 def endpoint_answers(host):
@@ -148,7 +141,7 @@ def test_loss_and_return_of_a_control_plane_host():
     subprocess.run(["podman", "kill", container], check=True, capture_output=True)
     try:
         for host in others:
-            wait_until(lambda host=host: endpoint_answers(host), 30, f"API at {host.backend.get_hostname()}")
+            wait_for(lambda host=host: endpoint_answers(host), 60, f"API at {host.backend.get_hostname()}")
         name = f"verify-{os.getpid()}"
         assert kubectl(first, f"create configmap {name}")["metadata"]["name"] == name
         first.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf delete configmap {name}")
@@ -161,4 +154,4 @@ def test_loss_and_return_of_a_control_plane_host():
         # Its own endpoint answers only once its services are up again: the last known Ready alone says nothing.
         return conditions["Ready"]["status"] == "True" and endpoint_answers(get_host(LOST))
 
-    wait_until(is_ready, 180, f"node {LOST} Ready")
+    wait_for(is_ready, 180, f"node {LOST} Ready")

@@ -6,8 +6,9 @@ import http.client
 import json
 import pathlib
 import threading
-import time
 import typing as t
+
+from waiting import wait_for
 
 INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/kong-hosts/inventory/hosts.ini"
 GATEWAYS = {"gateway1": "10.98.97.11", "gateway2": "10.98.97.12"}
@@ -87,7 +88,7 @@ class Balancer:
         for number, thread in enumerate(self._threads):
             thread.start()
             if number == len(GATEWAYS) - 1:
-                wait_for(lambda: all(self._ready.values()), 10, "both gateways are ready")
+                wait_for(lambda: all(self._ready.values()), 30, "both gateways are ready")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,13 +96,6 @@ class Balancer:
         for thread in self._threads:
             thread.join()
         print(f"{self.asked} requests, {len(self.lost)} lost: {self.lost[:5]}")
-
-
-def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
 
 
 class Database:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from gateways import GATEWAYS, KEY, PASSWORD, ask, wait_for
+from gateways import GATEWAYS, KEY, PASSWORD, ask
+from waiting import wait_for
 
 pytestmark = pytest.mark.groups("kong", once=True)
 
@@ -71,7 +72,7 @@ def test_a_route_more_is_there_for_both_and_restarts_nothing(host, converge, unt
     assert "create route more" in done.stdout and "delete route private" in done.stdout
     assert KEY not in done.stdout
     for name in GATEWAYS:
-        wait_for(lambda name=name: ask(name, "/private").status == 200, 5, "the private route is gone")
+        wait_for(lambda name=name: ask(name, "/private").status == 200, 30, "the private route is gone")
 
 
 WRONG = {

@@ -6,7 +6,8 @@ import os
 import signal
 
 import pytest
-from gateways import GATEWAYS, KEY, Balancer, ask, version_of, wait_for
+from gateways import GATEWAYS, KEY, Balancer, ask, version_of
+from waiting import wait_for
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.groups("kong", once=True)]
 
@@ -21,7 +22,7 @@ def test_clients_notice_a_gateway_that_simply_ends(host, hosts):
     with Balancer() as load:
         hosts["gateway1"].check_output("systemctl kill --signal=KILL kong.service")
         wait_for(lambda: load.lost, 10, "a request is lost")
-    wait_for(lambda: hosts["gateway1"].run("systemctl is-active kong.service").rc == 0, 15, "systemd starts it again")
+    wait_for(lambda: hosts["gateway1"].run("systemctl is-active kong.service").rc == 0, 30, "systemd starts it again")
 
 
 def test_settings_reach_one_host_after_the_other_without_a_lost_request(host, converge, hosts):

@@ -9,12 +9,13 @@ import typing as t
 import pytest
 import testinfra
 import yaml
-from gateway import BUNDLE, DOCUMENT, INVENTORY, Cluster, ask, version, wait_for
+from gateway import BUNDLE, DOCUMENT, INVENTORY, GatewayCluster, ask, version
+from waiting import wait_for
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    return Cluster(testinfra.get_host("ansible://cp1", ansible_inventory=str(INVENTORY)))
+def cluster() -> GatewayCluster:
+    return GatewayCluster(testinfra.get_host("ansible://cp1", ansible_inventory=str(INVENTORY)))
 
 
 @pytest.fixture(scope="session")
@@ -51,11 +52,11 @@ def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Ca
 
 
 @pytest.fixture(scope="session")
-def demo(cluster: Cluster, agnhost: str, configure: t.Any, document: t.Any) -> None:
+def demo(cluster: GatewayCluster, agnhost: str, configure: t.Any, document: t.Any) -> None:
     """Two versions of a service behind the gateway."""
-    cluster.apply([*version("demo-v1", agnhost), *version("demo-v2", agnhost)])
+    cluster.apply(*version("demo-v1", agnhost), *version("demo-v2", agnhost))
     for name in ("demo-v1", "demo-v2"):
         cluster.run(f"rollout status deployment/{name} --timeout=90s")
     done = configure(document())
     assert done.returncode == 0
-    wait_for(lambda: ask("/hostname").status == 200, 20, "the demo service answers through the gateway")
+    wait_for(lambda: ask("/hostname").status == 200, 60, "the demo service answers through the gateway")

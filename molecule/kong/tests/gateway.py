@@ -5,19 +5,17 @@ from __future__ import annotations
 import datetime
 import http.client
 import ipaddress
-import json
 import pathlib
 import threading
-import time
 import typing as t
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from kubectl import Cluster
 
 INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/kong/inventory/hosts.ini"
 BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json").expanduser()
-KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 # Every node passes on what comes to the port.
 NODES = ("10.98.96.12", "10.98.96.13")
 HOST = "demo.example.com"
@@ -61,22 +59,7 @@ DOCUMENT: dict[str, t.Any] = {
 }
 
 
-class Cluster:
-    """kubectl on the control plane."""
-
-    def __init__(self, host: t.Any) -> None:
-        self.host = host
-
-    def run(self, command: str) -> str:
-        return self.host.check_output(f"{KUBECTL} {command}")
-
-    def get(self, command: str) -> dict[str, t.Any]:
-        return json.loads(self.run(f"get {command} --output json"))
-
-    def apply(self, manifests: list[dict[str, t.Any]]) -> None:
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
-        self.host.check_output("sh -c %s", f"echo '{text}' | {KUBECTL} apply -f -")
-
+class GatewayCluster(Cluster):
     def gateway_pods(self) -> dict[str, tuple[str, int]]:
         """What tells one run of a pod from the next, by name."""
         pods = self.get("pods --namespace kong --selector app.kubernetes.io/component=gateway")["items"]
@@ -173,13 +156,6 @@ def version(name: str, image: str) -> list[dict[str, t.Any]]:
             "spec": {"selector": labels, "ports": [{"port": 8080}]},
         },
     ]
-
-
-def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
-        time.sleep(0.5)
 
 
 def certificate(host: str, address: str) -> dict[str, t.Any]:

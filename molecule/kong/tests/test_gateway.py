@@ -8,7 +8,8 @@ from __future__ import annotations
 import collections
 
 import pytest
-from gateway import KEY, NODES, Load, ask, wait_for
+from gateway import KEY, NODES, Load, ask
+from waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -77,12 +78,12 @@ def test_changed_pruned_and_rolled_back_without_a_lost_request_or_a_restart(clus
     del other["services"][0]["routes"][1:]
     with Load() as load:
         assert configure(other).returncode == 0
-        wait_for(lambda: ask("/hostname").body.startswith("demo-v2"), 10, "the second version gets everything")
+        wait_for(lambda: ask("/hostname").body.startswith("demo-v2"), 30, "the second version gets everything")
         # What the document does not name any more is gone, and the open route takes what came to it.
         assert ask("/private/hostname").status != 401
         assert {ask("/hostname").body.rsplit("-", 2)[0] for _number in range(20)} == {"demo-v2"}
         assert configure(document()).returncode == 0
-        wait_for(lambda: ask("/private/hostname").status == 401, 10, "the private route is back")
+        wait_for(lambda: ask("/private/hostname").status == 401, 30, "the private route is back")
     assert load.asked > 100
     assert load.lost == []
     assert cluster.gateway_pods() == pods

@@ -9,7 +9,8 @@ import ssl
 import time
 
 import pytest
-from gateway import HOST, KEY, NODES, Load, ask, certificate, wait_for
+from gateway import HOST, KEY, NODES, Load, ask, certificate
+from waiting import wait_for
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("demo")]
 

@@ -77,7 +77,7 @@ def issue(host: t.Any, name: str, valid_for: str) -> str:
     return administer(host, "POST", "/tokens/dataplane", body)
 
 
-def until(what: t.Callable[[], t.Any], seconds: float = 20) -> t.Any:
+def until(what: t.Callable[[], t.Any], seconds: float = 60) -> t.Any:
     deadline = time.monotonic() + seconds
     while True:
         found = what()

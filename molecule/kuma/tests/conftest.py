@@ -9,12 +9,13 @@ import typing as t
 import pytest
 import testinfra
 import yaml
-from mesh import BUNDLE, GRAPH, INVENTORY, SERVICES, Cluster, wait_for, workload
+from mesh import BUNDLE, GRAPH, INVENTORY, SERVICES, MeshCluster, workload
+from waiting import wait_for
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    return Cluster(testinfra.get_host("ansible://cp1", ansible_inventory=str(INVENTORY)))
+def cluster() -> MeshCluster:
+    return MeshCluster(testinfra.get_host("ansible://cp1", ansible_inventory=str(INVENTORY)))
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +45,14 @@ def configure(playbook: t.Any, tmp_path_factory: pytest.TempPathFactory) -> t.Ca
 
 
 @pytest.fixture(scope="session")
-def shop(cluster: Cluster, agnhost: str, configure: t.Any, graph: t.Any) -> None:
+def shop(cluster: MeshCluster, agnhost: str, configure: t.Any, graph: t.Any) -> None:
     """Three services in the mesh: web may call api, and nobody else may call anybody."""
-    assert cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}]).rc == 0
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
     done = configure(graph())
     assert done.returncode == 0
     for name in SERVICES:
         # The service account first: a pod of one that is not there is refused.
         for manifest in workload(name, agnhost):
-            assert cluster.apply([manifest]).rc == 0
+            cluster.apply(manifest)
     cluster.run("wait --namespace shop pod --all --for=condition=Ready --timeout=60s")
-    wait_for(lambda: cluster.reaches("web", "api"), 20, "web reaches api")
+    wait_for(lambda: cluster.reaches("web", "api"), 60, "web reaches api")

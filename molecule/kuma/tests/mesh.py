@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import pathlib
 import threading
-import time
 import typing as t
+
+from kubectl import KUBECTL, Cluster
 
 ROOT = pathlib.Path(__file__).parents[3]
 INVENTORY = ROOT / ".lab/molecule/kuma/inventory/hosts.ini"
 BUNDLE = pathlib.Path("~/.cache/cloudnative-platform/doubles/bundle/bundle.json").expanduser()
-KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 SYSTEM = "kuma-system"
 OWNED = "cloudnative.platform/owner=kuma-mesh"
 GATEWAY = ("10.98.101.13", 30080)
@@ -34,23 +33,7 @@ GRAPH: dict[str, t.Any] = {
 }
 
 
-class Cluster:
-    """kubectl on the control plane."""
-
-    def __init__(self, host: t.Any) -> None:
-        self.host = host
-
-    def run(self, command: str) -> str:
-        return self.host.check_output(f"{KUBECTL} {command}")
-
-    def get(self, command: str) -> dict[str, t.Any]:
-        return json.loads(self.run(f"get {command} --output json"))
-
-    def apply(self, manifests: list[dict[str, t.Any]], options: str = "") -> t.Any:
-        """How it ended."""
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
-        return self.host.run("sh -c %s", f"echo '{text}' | {KUBECTL} apply {options} -f -")
-
+class MeshCluster(Cluster):
     def versions(self) -> dict[str, str]:
         """Of everything that makes up the mesh: a write changes the version of what it writes."""
         kinds = "meshes,meshidentities,meshtlses,meshtrafficpermissions,meshtimeouts,networkpolicies"
@@ -125,7 +108,7 @@ class Writers:
     def _run(self) -> None:
         while not self._stop.wait(0.3):
             self.written += 1
-            done = self.cluster.apply([timeout("always")], "--dry-run=server")
+            done = self.cluster.try_apply([timeout("always")], "--dry-run=server")
             if done.rc != 0:
                 self.refused.append(done.stderr)
 
@@ -137,10 +120,3 @@ class Writers:
         self._stop.set()
         self._thread.join()
         print(f"{self.written} writes, {len(self.refused)} refused: {self.refused[:3]}")
-
-
-def wait_for(condition: t.Callable[[], t.Any], seconds: float, what: str) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
-        time.sleep(0.5)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from mesh import SYSTEM, Writers, wait_for, workload
+from mesh import SYSTEM, Writers, workload
+from waiting import wait_for
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("shop")]
 PODS = f"pods --namespace {SYSTEM} --selector app=kuma-control-plane"
@@ -55,11 +56,11 @@ def test_no_pod_gets_into_the_mesh_without_a_control_plane_and_the_next_run_repa
     wait_for(lambda: not cluster.get(PODS)["items"], 60, "no control plane runs")
     *_others, pod = workload("late", agnhost)
     pod["spec"]["serviceAccountName"] = "web"
-    done = cluster.apply([pod])
+    done = cluster.try_apply([pod])
     assert done.rc != 0
     assert 'failed calling webhook "namespace-kuma-injector.kuma.io"' in done.stderr
     assert configure(graph(), kuma_certificate_days=90, kuma_certificate_renew_before_days=60).returncode == 0
-    assert cluster.apply([pod]).rc == 0
+    cluster.apply(pod)
 
 
 def test_the_platform_is_verified_and_then_the_mesh_is_taken_away(cluster, configure, graph):
@@ -81,7 +82,7 @@ def test_the_platform_is_verified_and_then_the_mesh_is_taken_away(cluster, confi
         assert "kuma" not in cluster.run(f"get {kinds} --output name")
     assert cluster.run("get networkpolicies --namespace shop --output name").strip() == ""
     assert "kuma.io/sidecar-injection" not in cluster.get("namespace shop")["metadata"]["labels"]
-    wait_for(lambda: cluster.reaches("other", "web"), 15, "everybody reaches everybody again")
+    wait_for(lambda: cluster.reaches("other", "web"), 60, "everybody reaches everybody again")
     done = configure(graph(), kuma_state="absent")
     assert "changed=0" in done.stdout
     # Nothing of it is known to the cluster, and still it can be said what would be made.

@@ -12,6 +12,7 @@ import time
 
 import pytest
 import testinfra
+from waiting import wait_for
 
 PROJECT = pathlib.Path(__file__).parents[3]
 INVENTORY = PROJECT / ".lab/molecule/network/inventory/hosts.ini"
@@ -38,17 +39,6 @@ def read(arguments):
     answer = kubectl(f"{arguments} -o json")
     assert answer.rc == 0, answer.stderr
     return json.loads(answer.stdout)
-
-
-def eventually(question, seconds=60):
-    """The first answer that isn't empty; the last thing it said when there is none."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{question.__doc__ or question}: not within {seconds} s"
-        time.sleep(1)
 
 
 def run_role(*options):
@@ -177,11 +167,7 @@ def test_configuration_comes_back_when_it_is_lost(node):
     before = host.file(path).content_string
     host.check_output("rm %s", path)
 
-    def again():
-        """the CNI configuration is written again"""
-        return host.run("cat %s", path).stdout == before
-
-    eventually(again, 15)
+    wait_for(lambda: host.run("cat %s", path).stdout == before, 60, "the CNI configuration is written again")
 
 
 def test_images_come_by_digest():
@@ -206,7 +192,7 @@ def test_changed_setting_is_applied(pods):
         result = run_role(change)
         assert result.returncode == 0, result.stdout
         for node in NODES:
-            eventually(lambda node=node: configured_mtu(node) == 1250, 15)
+            wait_for(lambda node=node: configured_mtu(node) == 1250, 60, f"the smaller MTU on {node}")
         new = {"apiVersion": "v1", "kind": "List", "items": [server(node, "new") for node in NODES]}
         kubectl("apply -f -", new)
         assert kubectl(f"wait -n {NAMESPACE} pod --all --for=condition=Ready --timeout=60s").rc == 0
@@ -218,7 +204,7 @@ def test_changed_setting_is_applied(pods):
         result = run_role()
     assert result.returncode == 0, result.stdout
     for node, mtu in zip(NODES, before):
-        eventually(lambda node=node, mtu=mtu: configured_mtu(node) == mtu, 15)
+        wait_for(lambda node=node, mtu=mtu: configured_mtu(node) == mtu, 60, f"the MTU {mtu} again on {node}")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pathlib
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 import testinfra
+from waiting import wait_for
 
 PROJECT = pathlib.Path(__file__).parents[3]
 LAB = PROJECT / ".lab/molecule/reset"
@@ -73,13 +73,6 @@ def members():
         f"--cert={ETCD}/healthcheck-client.crt --key={ETCD}/healthcheck-client.key --write-out=json member list"
     )
     return {member["name"] for member in json.loads(text)["members"]}
-
-
-def eventually(question, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {question.__doc__}"
-        time.sleep(1)
 
 
 def left_behind(name):
@@ -178,13 +171,12 @@ def test_host_that_is_back_is_taken_back_as_well():
     subprocess.run(["podman", "start", "molecule-reset-cp3"], check=True, capture_output=True)
 
     def answers():
-        """cp3 has booted"""
         try:
             return get_host("cp3").run("systemctl is-system-running --wait").stdout.strip() in ("running", "degraded")
         except RuntimeError:  # ssh itself failed
             return False
 
-    eventually(answers)
+    wait_for(answers, 90, "cp3 has booted")
     code, _output = reset("reset_hosts=cp3", CONFIRM)
     assert code == 0
     assert "cp3" not in nodes()
