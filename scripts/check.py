@@ -1,6 +1,6 @@
 """Runs the checks of the project, each timed, with a table at the end. CI runs all of them.
 
-With `all`, what needs no cluster runs beside what does: hosts mostly wait, and leave a core to it.
+With `all`, two lanes run side by side: hosts mostly wait, and leave a core to others.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ REPORTS = ROOT / ".lab" / "reports"
 COLLECTION = check_collection.COLLECTION
 PYTHON_FILES = ("collections", "scripts", "molecule", "tests")
 
-# What runs beside the others: first what needs no bundle.
+# What runs beside the others: first what needs no bundle. Of the scenarios as many as make the lanes about as long.
 BESIDE = (
     ("lint", "unit", "controllers"),
-    ("contract", "prometheus", "molecule/kong-hosts", "molecule/kuma-hosts"),
+    (
+        "contract",
+        "prometheus",
+        *(f"molecule/{name}" for name in ("kong-hosts", "kuma-hosts", "controllers", "secrets", "resume")),
+    ),
 )
 
 # Cheap ones first: a person waits for the first failure, not for the last success.
