@@ -193,6 +193,40 @@ def test_tokens_are_good_for_one_data_plane(host):
     assert claims["exp"] - time.time() < 31 * 86400
 
 
+@CONTROL_PLANE
+def test_the_mesh_is_what_the_variables_and_the_call_graph_say(host):
+    """What the role gave one control plane is there on each."""
+    mesh = "/meshes/default"
+    assert api(host, mesh)["meshServices"] == {"mode": "Exclusive"}
+    assert api(host, f"{mesh}/meshtlses/mode")["spec"]["rules"] == [{"default": {"mode": "Permissive"}}]
+    identity = api(host, f"{mesh}/meshidentities/identity")
+    assert identity["spec"]["spiffeID"]["path"] == "/workload/{{ .Workload }}"
+    assert {one["type"]: one["status"] for one in identity["status"]["conditions"]}["Ready"] == "True"
+    trust = api(host, f"{mesh}/meshtrusts/identity")["spec"]["trustDomain"]
+    allowed = api(host, f"{mesh}/meshtrafficpermissions/calls-to-api")["spec"]
+    callee = allowed["targetRef"]["labels"].items()
+    items = api(host, f"{mesh}/dataplanes")["items"]
+    assert sorted(one["name"] for one in items if callee <= one["labels"].items()) == ["api-dp1", "api-dp2"]
+    caller = {"spiffeID": {"type": "Exact", "value": f"spiffe://{trust}/workload/web"}}
+    assert allowed["rules"] == [{"default": {"allow": [caller]}}]
+    # dp1 has two data planes, which can't serve their metrics at one port.
+    number = {one["name"]: one["labels"].get("cloudnative.platform/dataplane") for one in items}
+    assert number == {"web-1": None, "api-dp1": "2", "api-dp2": None}
+    second = api(host, f"{mesh}/meshmetrics/metrics-default-2")["spec"]
+    assert second["targetRef"]["labels"] == {"cloudnative.platform/dataplane": "2"}
+
+
+@pytest.mark.disruptive
+@pytest.mark.groups("kuma_control_plane", once=True)
+def test_strict_mtls_is_refused_while_a_data_plane_has_no_certificate(hosts, mesh):
+    """As it is with doubles for ever: they never ask for one."""
+    done = mesh("--limit", "cp1,cp2", "-e", "kuma_mtls_mode=strict")
+    assert done.returncode != 0
+    assert "api-dp1 has no certificate" in done.stdout
+    rules = api(hosts["cp2"], "/meshes/default/meshtlses/mode")["spec"]["rules"]
+    assert rules == [{"default": {"mode": "Permissive"}}]
+
+
 @pytest.mark.disruptive
 @pytest.mark.groups("kuma_control_plane", once=True)
 def test_draining_a_data_plane_loses_no_request(hosts):
