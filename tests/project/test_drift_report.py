@@ -24,6 +24,7 @@ READING = {
     "__kubernetes_credentials",
     "__kubernetes_observed",
     "__kuma_admin",
+    "__kuma_asked",
     "__kuma_dp_tokens_read",
     "__kuma_key_read",
     "__kuma_rules",
