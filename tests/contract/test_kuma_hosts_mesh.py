@@ -17,7 +17,11 @@ import yaml
 from kuma_mesh import Control, dataplane
 from role_play import play
 
-ROLE = {"ansible.builtin.include_role": {"name": "cloudnative.platform.kuma", "tasks_from": "hosts_mesh"}}
+# As in site.yml.
+ROLE = {
+    "ansible.builtin.include_role": {"name": "cloudnative.platform.kuma", "tasks_from": "hosts_mesh"},
+    "when": "kuma_state | default('present') == 'present'",
+}
 GRAPH: dict[str, t.Any] = {"services": {"web": {}, "api": {}}, "calls": {"web": ["api"]}}
 API = "spiffe://default.default.mesh.local/workload/"
 
@@ -104,6 +108,12 @@ def test_a_line_less_in_the_file_is_a_permission_less(mesh: Mesh) -> None:
     (mesh.directory / "calls.yml").write_text(yaml.safe_dump({**GRAPH, "calls": {"api": ["web"]}}))
     assert mesh.run() == {"cp1": 0, "cp2": 1}
     assert [one["name"] for one in mesh.get("meshtrafficpermissions")["items"]] == ["calls-to-web"]
+
+
+def test_a_control_plane_that_is_taken_away_is_not_asked(mesh: Mesh) -> None:
+    mesh.install()
+    state = "{{ 'absent' if inventory_hostname == 'cp1' else 'present' }}"
+    assert mesh.run(kuma_state=state) == {"cp1": 0, "cp2": 1}
 
 
 def test_strict_is_refused_while_a_data_plane_has_no_certificate(mesh: Mesh) -> None:

@@ -57,6 +57,8 @@ def test_the_api_server_takes_what_is_asked_of_a_mesh_on_hosts(
     given = {
         "role_path": str(MONITORING),
         "monitoring_registry": {"ca_pem": "none"},
+        "monitoring_hosts": {"cp1": "192.0.2.11"},
+        "monitoring_control_planes": ["cp1"],
         "monitoring_mesh_targets": mesh_targets(["mesh1"], ["shop1"], {"mesh1": control_plane, "shop1": host}),
     }
     plays = [
