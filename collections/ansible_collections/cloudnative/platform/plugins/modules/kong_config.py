@@ -264,7 +264,7 @@ config:
   type: dict
 requests:
   description: Number of requests that were sent.
-  returned: always
+  returned: when there is a gateway to ask, which O(state=rendered) does not do
   type: int
 duration:
   description: Seconds the call took.
