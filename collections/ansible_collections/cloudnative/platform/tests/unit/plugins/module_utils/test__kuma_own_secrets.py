@@ -45,7 +45,7 @@ OF_IDENTITY = own_secrets.of_identities(there(bundled(autogenerate={"enabled": T
 )
 def test_what_may_not_be_written_over(name: str, said: str | None) -> None:
     def present(data: str, *observed: dict[str, t.Any], **labels: str) -> Plan:
-        wish = wanted(resource("Secret", name, data=data, **({"labels": labels} if labels else {})))
+        wish = wanted(resource("Secret", name, data=data, labels=labels))
         return plan.present(wish, there(*observed), None, identities_have=OF_IDENTITY)
 
     kept = stored(resource("Secret", name, data="b2xk"))
