@@ -226,8 +226,8 @@ def _against_strict(
     """Who is in the way of strict mTLS; asked for only when it is a step to it."""
     for kind in sorted(strict.KINDS & set(before.forbidden)):
         raise KumaError(cluster_reading.not_read(before.forbidden[kind]))
-    states = ({key: body for key, body in one.items() if key[0] in strict.KINDS} for one in (before.resources, after))
-    was, will = states
+    was = {key: body for key, body in before.resources.items() if key[0] in strict.KINDS}
+    will = {key: body for key, body in after.items() if key[0] in strict.KINDS}
     taken = strict.not_yet(strict.steps(was, will, leaving), was, strict.identified(was))
     if not taken:
         return []
