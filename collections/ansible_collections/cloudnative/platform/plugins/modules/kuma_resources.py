@@ -191,14 +191,15 @@ options:
   state:
     description:
       - V(present) makes the control plane hold the documents.
-      - V(absent) deletes the resources that the documents name, or without documents all that belong to O(owner).
+      - V(absent) deletes the resources that the documents name, or without documents all that belong to O(owner). It
+        refuses what belongs to another owner, and the control plane's own secrets.
     type: str
     choices: [present, absent]
     default: present
   owner:
     description:
       - Name of whom the documents belong to. Each resource gets the label C(cloudnative.platform/owner). One that has
-        another owner's is refused.
+        another owner's is refused before anything is written or deleted, also when no owner is given.
     type: str
   prune:
     description:
