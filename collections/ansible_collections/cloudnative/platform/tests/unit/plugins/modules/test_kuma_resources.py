@@ -96,3 +96,13 @@ def test_a_graph_in_a_file_names_it(failure: t.Callable[..., str], tmp_path: t.A
     assert f"{path}: calls.web: calls 'wbe', no service of this name, did you mean web?" in failure(
         call_graph=str(path)
     )
+
+
+def test_a_caller_that_stands_in_a_graph_twice(failure: t.Callable[..., str], tmp_path: t.Any) -> None:
+    """The likeliest slip in one file for all: with the last one alone, the permissions of the first would be pruned."""
+    path = tmp_path / "calls.yml"
+    text = "services: {web: {}, api: {}, db: {}}\ncalls:\n  web: [api]\n  api: [db]\n  web: [db]\n"
+    path.write_text(text)
+    said = "line 5: not valid YAML: key 'web' stands there twice, first in line 3"
+    assert f"{path} {said}" in failure(call_graph=str(path), owner="us", prune=True)
+    assert f"call_graph {said}" in failure(call_graph=text, owner="us", prune=True)
