@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import definitions, owner
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import labels as label_syntax
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import schema
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.canonical import MASK
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import (
@@ -163,8 +164,10 @@ def _head(content: t.Any, mesh: str) -> tuple[str, str, str] | str:
             "the module makes custom resources of it itself"
         )
     kind, name = content.get("type"), content.get("name")
-    if not isinstance(kind, str) or kind not in KINDS:
-        return "type is missing" if kind is None else unknown(kind)
+    if not isinstance(kind, str):
+        return "type is missing" if kind is None else f"type is {json.dumps(kind, default=str)}, it must be a text"
+    if kind not in KINDS:
+        return unknown(kind)
     if not isinstance(name, str) or not name:
         return f"{kind}: name is missing or no text"
     if not KINDS[kind].in_mesh:
@@ -215,7 +218,9 @@ def _label_problems(one: Wanted, content: Raw) -> t.Iterator[str]:
         return
     for name, value in labels.items():
         if not isinstance(value, str):
-            yield f"labels.{name} is {json.dumps(value)}: a label is a text, write it in quotes"
+            yield f"labels.{name} is {json.dumps(value, default=str)}: a label is a text, write it in quotes"
+    texts = {name: value for name, value in labels.items() if isinstance(value, str)}
+    yield from (f"labels.{name}: {problem}" for name, problem in label_syntax.problems(texts))
     given = labels.get(owner.LABEL)
     if given is not None and given != one.labels.get(owner.LABEL):
         yield f"labels say {owner.LABEL}={given}, the option owner says {one.labels.get(owner.LABEL)}"

@@ -66,6 +66,12 @@ def test_a_failure_shows_no_secret(failure: t.Callable[..., str], wish: t.Any) -
         ({"resources": {"type": "TrafficPermission", "name": "x"}}, "to write it nevertheless, set allow_removed"),
         ({"resources": TIMEOUT}, f"the control plane at {DEAD} can't be reached: connection refused"),
         ({"resources": TIMEOUT, "src": ["/none"]}, "/none: can't be read"),
+        # Nobody may call anybody: that is something to do, and asks the control plane.
+        ({"call_graph": {"services": {"web": {}}, "calls": {}}}, "connection refused"),
+        ({"call_graph": {"services": {}}, "prune": True, "owner": "us"}, "connection refused"),
+        # Without documents it would be everything of the owner that goes.
+        ({"call_graph": {"services": {}}, "state": "absent", "owner": "us"}, "there is nothing of it to delete"),
+        ({"call_graph": {"services": {}}, "monitoring_namespace": "A b"}, "'A b' is no name of a namespace"),
     ],
 )
 def test_options_that_don_t_fit(failure: t.Callable[..., str], options: dict[str, t.Any], said: str) -> None:
