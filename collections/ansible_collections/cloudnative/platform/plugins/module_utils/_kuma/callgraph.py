@@ -24,6 +24,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._wording impo
 
 _FIELDS = ("mesh", "zone", "trust_domain", "services", "calls", "allow_cycles", "network")
 _DOMAIN = re.compile(r"[a-z0-9._-]{1,253}\Z")
+#: Of a mesh or a zone. Kuma still takes dots.
+_PLACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
 _DEFAULT = "default"
 PREFIX = "calls-to-"
 
@@ -58,7 +60,7 @@ def read(
     problems = [f"{name}: unknown field{suggestion(str(name), _FIELDS)}" for name in content if name not in _FIELDS]
     own, zone = content.get("mesh") or mesh, content.get("zone") or _DEFAULT
     for what, name in (("mesh", own), ("zone", zone)):
-        if not members.is_name(name):
+        if not (isinstance(name, str) and _PLACE.match(name)):
             problems.append(f"{what}: {name!r} is no name of a {what}")
     domain = content.get("trust_domain") or f"{own}.{zone}.mesh.local"
     if content.get("trust_domain") and not (isinstance(domain, str) and _DOMAIN.match(domain)):

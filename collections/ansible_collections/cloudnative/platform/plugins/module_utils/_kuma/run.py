@@ -19,6 +19,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
     callgraph,
     canonical,
     documents,
+    identities,
     isolation,
     observability,
     removed,
@@ -69,6 +70,7 @@ class Call:
             check_mode,
             params["strict_gate"],
         )
+        self.graph = graph if params["state"] == "present" else None
         self._check(graph)
 
     def _check(self, graph: callgraph.Graph | None) -> None:
@@ -132,17 +134,35 @@ class Call:
 
     def carry_out(self, outcome: Outcome) -> None:
         if self.params["mode"] == "kubernetes":
-            # Only here: the library that it needs is on the controller, and hosts have no use for it.
-            from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import kubernetes
-
-            kubernetes.carry_out(self.params["kubernetes"], self.wish, self.network_policies, outcome)
+            self._in_cluster(outcome)
             return
         control = control_plane(self.params)
         try:
+            if self.graph is not None:
+                _stop_for(identities.of_universal(control, self.graph, self.wish.wanted))
             universal.carry_out(control, self.wish, outcome)
         finally:
             outcome.facts["requests"] = control.requests
             control.close()
+
+    def _in_cluster(self, outcome: Outcome) -> None:
+        # Only here: the library that they need is on the controller, and hosts have no use for it.
+        from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import (
+            cluster_identities,
+            kubernetes,
+        )
+
+        options, asked = self.params["kubernetes"], 0
+        if self.graph is not None:
+            wrong, asked = cluster_identities.of_cluster(options, self.graph, self.wish.wanted)
+            _stop_for(wrong)
+        kubernetes.carry_out(options, self.wish, self.network_policies, outcome)
+        outcome.facts["requests"] += asked
+
+
+def _stop_for(problems: list[str]) -> None:
+    if problems:
+        raise Problems(problems)
 
 
 def _owner(name: str | None) -> str | None:

@@ -67,15 +67,11 @@ def read(given: Raw, domain: str, problems: list[str]) -> dict[str, Service]:
     return services
 
 
-def is_name(value: t.Any) -> bool:
-    return isinstance(value, str) and bool(_NAME.match(value))
-
-
 def _problems(name: t.Any, options: t.Any, domain: str) -> list[str]:
     if not isinstance(options, dict):
         return [": expected a mapping, which may be empty"]
     problems = [f".{key}: unknown field{suggestion(str(key), _FIELDS)}" for key in options if key not in _FIELDS]
-    if not is_name(name):
+    if not (isinstance(name, str) and _NAME.match(name)):
         problems.append(
             ": a name has lower case letters, digits and dashes only, at most 63, and is a text: a number, yes or no "
             "stand in quotes"
