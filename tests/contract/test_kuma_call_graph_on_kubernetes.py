@@ -73,7 +73,11 @@ def test_identities_of_a_cluster(run: Run, cluster: Cluster) -> None:
     elsewhere = {**GRAPH, "zone": "eu"}
     labels = {"app": "kuma-control-plane"}
     zone = {"name": "KUMA_MULTIZONE_ZONE_NAME", "value": "eu"}
-    container = {"name": "control-plane", "image": "kuma-cp", "env": [{"name": "KUMA_MODE", "value": "zone"}]}
+    container: dict[str, t.Any] = {
+        "name": "control-plane",
+        "image": "kuma-cp",
+        "env": [{"name": "KUMA_MODE", "value": "zone"}],
+    }
     body: dict[str, t.Any] = {
         "metadata": {"name": "kuma-control-plane"},
         "spec": {
