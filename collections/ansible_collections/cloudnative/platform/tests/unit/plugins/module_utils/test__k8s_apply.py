@@ -80,28 +80,6 @@ def test_yaml_is_read_as_kubernetes_reads_it():
     assert parse_yaml("a: 2026-11-22\nb: [=, '=']\nc: 0644\n", "x") == [{"a": "2026-11-22", "b": ["=", "="], "c": 420}]
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("calls:\n  web: [api]\n  web: [db]\n", "x line 3: .* key 'web' stands there twice, first in line 2"),
-        ("a: 1\n---\nb: [{c: 1}, {d: 1, e: 2, d: 3}]\n", "x line 3: .* key 'd' stands there twice, first in line 3"),
-        ('{"a": {"b": 1,\n"b": 2}}', "x line 2: .* key 'b' stands there twice, first in line 1"),
-        ("a: &a\n  b: 1\n  'b': 2\nc: *a\n", "x line 3: .* key 'b' stands there twice"),
-    ],
-)
-def test_of_a_key_that_stands_twice_none_is_lost(text, problem):
-    with pytest.raises(DefinitionError, match=problem):
-        parse_yaml(text, "x")
-
-
-def test_merged_mappings_and_anchors_have_no_key_twice():
-    text = "x: {y: {a: &a {<<: &b {k: 1, l: 1}, k: 2}}}\nc: {<<: *a, l: 3}\nd: {<<: [*a, *b]}\ne: *a\n1: n\n'1': t\n"
-    merged = {"k": 2, "l": 1}
-    assert parse_yaml(text, "x") == [
-        {"x": {"y": {"a": merged}}, "c": {"k": 2, "l": 3}, "d": merged, "e": merged, 1: "n", "1": "t"}
-    ]
-
-
 def test_read_files(tmp_path):
     for name in ("b.yaml", "a.yml", "c.json", "notes.txt"):
         (tmp_path / name).write_text(name)
