@@ -152,6 +152,12 @@ def dataplane(name: str) -> dict[str, t.Any]:
     }
 
 
+def identity(**spiffe: str) -> dict[str, t.Any]:
+    bundled = {"meshTrustCreation": "Enabled", "insecureAllowSelfSigned": True, "autogenerate": {"enabled": True}}
+    spec = {"selector": {"dataplane": {"matchLabels": {}}}, "provider": {"type": "Bundled", "bundled": bundled}}
+    return {"type": "MeshIdentity", "name": "identity", "spec": {**spec, **({"spiffeID": spiffe} if spiffe else {})}}
+
+
 def everything() -> list[dict[str, t.Any]]:
     """Every recorded document of a kind with a spec, in a mesh of ours, and what is flat."""
     found: dict[tuple[str, str], dict[str, t.Any]] = {}

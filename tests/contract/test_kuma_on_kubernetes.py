@@ -60,15 +60,16 @@ def test_one_change_is_one_action(run: Run) -> None:
 
 def test_permissions_and_network_policies_of_one_file(run: Run, cluster: Cluster) -> None:
     run(mesh(), call_graph=GRAPH, network_policies=True)
-    policy = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-to-api")
+    policies = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+    policy = cluster.request("GET", f"{policies}/calls-to-api-contract")
     assert policy["spec"]["ingress"][0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
-    locked = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-default-deny")
+    locked = cluster.request("GET", f"{policies}/calls-default-deny-contract")
     assert locked["spec"]["policyTypes"] == ["Ingress", "Egress"]
     done = run(mesh(), call_graph={**GRAPH, "calls": {}}, network_policies=True, prune=True)
     assert sorted(done["actions"]) == [
-        f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api",
+        f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api-contract",
         f"updated ConfigMap {SYSTEM}/owner-contract",
-        "updated NetworkPolicy shop/calls-to-api",
+        "updated NetworkPolicy shop/calls-to-api-contract",
     ]
 
 

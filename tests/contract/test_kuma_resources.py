@@ -70,9 +70,9 @@ def test_a_call_graph_of_which_one_line_changes(kuma: Control) -> None:
     kuma.seen.clear()
     done = kuma.resources(mesh(), call_graph={**graph, "calls": {"web": ["api", "db"], "api": ["db"]}}, prune=True)
     assert done["counts"] == {"created": 0, "updated": 1, "deleted": 0}
-    assert kuma.writes() == [f"PUT /meshes/{MESH}/meshtrafficpermissions/calls-to-db"]
+    assert kuma.writes() == [f"PUT /meshes/{MESH}/meshtrafficpermissions/calls-to-db-{MESH}"]
     done = kuma.resources(mesh(), call_graph={**graph, "calls": {"web": ["api"]}}, prune=True)
-    assert done["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-db"]
+    assert done["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-db-{MESH}"]
 
 
 def test_prune_takes_ours_and_leaves_theirs(kuma: Control) -> None:

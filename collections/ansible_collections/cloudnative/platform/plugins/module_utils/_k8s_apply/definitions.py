@@ -20,6 +20,7 @@ with contextlib.suppress(ImportError):  # the `kubernetes` library brings it; a 
 
 # What PyYAML does beyond what Kubernetes' own reader does: a date becomes an object, a bare `=` an error.
 _UNWANTED_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 _loader: t.Any = None
 
@@ -96,8 +97,40 @@ def _yaml_loader() -> t.Any:
             first: [(tag, pattern) for tag, pattern in entries if tag not in _UNWANTED_TAGS]
             for first, entries in base.yaml_implicit_resolvers.items()
         }
-        _loader = type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
+
+        def construct_document(self: t.Any, node: t.Any) -> t.Any:
+            _refuse_twice(node)
+            return base.construct_document(self, node)
+
+        own = {"yaml_implicit_resolvers": resolvers, "construct_document": construct_document}
+        _loader = type("ManifestLoader", (base,), own)
     return _loader
+
+
+def _refuse_twice(document: t.Any) -> None:
+    """YAML has each key of a mapping once; PyYAML takes the last one, and what the first one said is gone.
+
+    Looked at before anything is made of it: afterwards mappings that were merged (`<<`) have keys that nobody wrote.
+    """
+    left, seen = [document], set()
+    while left:
+        node = left.pop()
+        if isinstance(node, yaml.ScalarNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if not isinstance(node, yaml.MappingNode):
+            left += node.value
+            continue
+        first: dict[tuple[str, str], t.Any] = {}
+        for key, value in node.value:
+            left += [key, value]
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE_TAG:
+                continue
+            if (key.tag, key.value) in first:
+                line = first[key.tag, key.value].start_mark.line + 1
+                problem = f"key {key.value!r} stands there twice, first in line {line}; only one of them would count"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            first[key.tag, key.value] = key
 
 
 def read_files(paths: t.Iterable[str]) -> list[tuple[str, str]]:

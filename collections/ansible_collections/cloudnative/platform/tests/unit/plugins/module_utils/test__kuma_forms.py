@@ -235,6 +235,17 @@ def test_a_text_that_is_no_yaml(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch
         documents.sources(["type: Mesh"], [])
 
 
+@pytest.mark.parametrize("with_yaml", [True, False])
+def test_a_key_that_stands_twice(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch, with_yaml: bool) -> None:
+    if not with_yaml:
+        monkeypatch.setattr(documents.definitions, "yaml", None)
+    path = tmp_path / "mesh.json"
+    path.write_text('[{"type": "Mesh", "name": "m",\n "meshServices": {}, "name": "n"}]')
+    where = "line 2" if with_yaml else "is not JSON"
+    with pytest.raises(KumaError, match=f"mesh.json {where}.*key 'name' stands there twice"):
+        documents.sources([], [str(path)])
+
+
 def test_secrets_are_found_and_hidden() -> None:
     body = resource("Secret", data="c2VjcmV0")
     assert canonical.secrets("Secret", body) == {"c2VjcmV0"}
