@@ -193,7 +193,7 @@ def test_nodes_that_are_not_configured(server: Server, changes: dict[str, t.Any]
 
 def test_a_node_that_lost_its_database(server: Server) -> None:
     server.replies[("GET", "/")] = [(500, {"message": "An unexpected error occurred"})]
-    with pytest.raises(KongError, match="has lost its database"):
+    with pytest.raises(KongError, match="if it has a database, it has lost it"):
         reading.node(Admin(server.url))
 
 
@@ -235,7 +235,7 @@ def test_all_problems_are_found_before_the_first_write(server: Server) -> None:
 def test_an_address_that_takes_no_writes_is_found_before_the_first(server: Server) -> None:
     server.replies[("POST", "/schemas/services/validate")] = [(403, {"message": "no"})]
     admin = Admin(server.url)
-    with pytest.raises(KongError, match=r"is read-only; nothing was changed"):
+    with pytest.raises(KongError, match=r"is read-only \(asked about service a .*\); nothing was changed"):
         sync.validate(admin, planned({"services": [{"name": "a", "host": "h"}]}), catalogue())
     admin.close()
 
@@ -259,7 +259,7 @@ def test_a_write_that_fails_is_named_and_what_comes_after_is_not_tried(server: S
     with pytest.raises(sync.Incomplete) as found:
         sync.apply(admin, made, catalogue(), True)
     assert "create service b failed: name: s1" in str(found.value)
-    assert "3 changes were made; 1 changes that come after were not tried" in str(found.value)
+    assert "3 changes were made, 1 not tried" in str(found.value)
     assert "very-secret" not in str(found.value)
     assert not any(path.startswith("/routes") for _method, path, *_rest in server.seen)
     admin.close()
