@@ -98,7 +98,7 @@ options:
   dest:
     description:
       - Path of a file, only readable for its owner, that gets the document. The whole export with O(state=exported),
-        otherwise the bytes that at least one node without a database took, for C(declarative_config) or a Secret.
+        otherwise the bytes for nodes without a database, once one took them, for C(declarative_config) or a Secret.
     type: path
   ready_only:
     description:
