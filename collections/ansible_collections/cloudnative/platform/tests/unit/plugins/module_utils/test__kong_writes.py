@@ -182,8 +182,9 @@ def test_reasons(name: str, expected: list[str]) -> None:
 
 def test_a_read_only_admin_api_is_called_that() -> None:
     recorded = load("answers")["readonly_info.dbless#35"]
-    assert Refused("POST", "/services", recorded["status"], recorded["body"]).message == "this Admin API is read-only"
-    assert "is read-only" in Refused("POST", "/services", 403, {}).message
+    error = Refused("n", "POST", "/services", recorded["status"], recorded["body"])
+    assert error.message == "this Admin API is read-only"
+    assert "is read-only" in Refused("n", "POST", "/services", 403, {}).message
 
 
 def test_secrets_are_hidden_and_that_they_change_is_shown() -> None:
