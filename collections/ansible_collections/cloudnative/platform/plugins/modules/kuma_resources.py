@@ -64,8 +64,8 @@ options:
       - Whether O(call_graph) becomes NetworkPolicies as well, for the services of which it says where their pods are.
         Their namespaces are locked, but for DNS, the control plane and the monitoring. For O(mode=kubernetes), in a
         network that enforces them.
-      - Where the graph does not say otherwise, they let in Prometheus from O(monitoring_namespace) and the control plane
-        from O(kubernetes.namespace), and let out what O(observability) sends to a collector.
+      - Where the graph does not say otherwise, they let in Prometheus from O(monitoring_namespace) and the control
+        plane from O(kubernetes.namespace), and let out what O(observability) sends to a collector.
     type: bool
     default: false
   monitoring_namespace:

@@ -27,9 +27,9 @@ def run_postgres() -> t.Iterator[int]:
     Its directory is none of pytest's: every pytest that starts takes the way into those from all others, and the server
     runs as somebody else.
     """
-    with tempfile.TemporaryDirectory(prefix="cloudnative-postgres-") as directory:
-        with _running(pathlib.Path(directory)) as port:
-            yield port
+    made = tempfile.TemporaryDirectory(prefix="cloudnative-postgres-")
+    with made as directory, _running(pathlib.Path(directory)) as port:
+        yield port
 
 
 @contextlib.contextmanager
