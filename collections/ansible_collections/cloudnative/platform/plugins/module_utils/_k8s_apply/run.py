@@ -17,6 +17,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply im
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     UNCHANGED,
     ApplyError,
+    Change,
+    Planned,
     summary,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.conditions import (
@@ -128,12 +130,21 @@ class Run:
             if prune:
                 self.estate.plan_prune(self.params["prune_max"])
             self.estate.open()
-        sent = self.engine.send(planned)
+        sent = self.send(planned)
         self.wait([*self.engine.targets(sent), *conditions])
         if self.estate:
             if prune:
                 self.estate.prune(self.timeout)
             self.estate.close(prune)
+
+    def send(self, planned: list[Planned]) -> list[Change]:
+        try:
+            return self.engine.send(planned)
+        except ClientError as e:
+            if not (self.estate and self.estate.withdraw()):
+                raise
+            # What was told as done is not any more.
+            raise ApplyError(e.problems if isinstance(e, ApplyError) else [str(e)], self.engine.done) from e
 
     def conditions(self, definitions: list[Definition]) -> list[Target]:
         """What the user waits for besides, checked before anything is sent."""
