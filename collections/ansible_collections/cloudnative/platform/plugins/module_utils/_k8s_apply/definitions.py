@@ -140,6 +140,9 @@ def documents_of(items: t.Iterable[tuple[str, t.Any]]) -> list[tuple[str, t.Any]
         documents = parse_yaml(item, source) if isinstance(item, str) else [item]
         for number, document in enumerate(documents, start=1):
             where = f"{source} document {number}" if isinstance(item, str) and len(documents) > 1 else source
+            # Nothing else makes values that JSON doesn't have, and looking at each takes its time.
+            for field in _foreign(document) if isinstance(item, str) and "!!" in item else ():
+                raise DefinitionError(f"{where}: {field} can't be sent as JSON: leave out the tag that begins with !!")
             found += [(where, body) for body in _expanded(document, where)]
     return found
 
@@ -169,6 +172,18 @@ def _expanded(document: t.Any, source: str) -> list[t.Any]:
             raise DefinitionError(f"{source}: {document['kind']}: items must be a list")
         return list(document["items"] or [])
     return [document]
+
+
+def _foreign(value: t.Any, at: str = "") -> t.Iterator[str]:
+    """Where there are values that JSON does not have: bytes, a date, a set."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _foreign(one, f"{at}.{key}" if at else str(key))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _foreign(one, f"{at}[{number}]")
+    elif value is not None and not isinstance(value, (str, bool, int, float)):
+        yield at
 
 
 def _checked(body: t.Any, source: str) -> Definition:

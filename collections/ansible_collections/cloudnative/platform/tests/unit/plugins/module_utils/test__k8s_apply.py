@@ -65,6 +65,8 @@ def test_collect_takes_objects_texts_and_lists():
         ("a: !name x", "the tag; a text that begins with ! or . must be quoted$"),
         ("a: *name", "found undefined alias; a text"),
         ({"apiVersion": "v1", "kind": "PodList", "items": "p"}, "here: PodList: items must be a list"),
+        ("data: {a: [x, !!binary aGk=]}", r"here: data.a\[1\] can't be sent as JSON: leave out the tag"),
+        ("a: b\n---\ndata: !!set {a, b}", "here document 2: data can't be sent as JSON"),
         ([1], "here: an object must be a mapping, not int"),
         ({"kind": "Pod"}, "here: apiVersion is missing"),
         ({"apiVersion": "v1", "kind": 5}, "here: kind is missing or not a string"),
@@ -154,6 +156,13 @@ def test_parse_discovery():
 def test_kinds_of_definitions_that_are_sent_along():
     catalog = discovery.from_crds(collect([("crd", CRD), ("other", thing("Namespace"))]))
     assert catalog == {("ex.io/v1", "Foo"): Resource("ex.io", "v1", "foos", "Foo", True, from_crd=True)}
+
+
+@pytest.mark.parametrize(
+    "spec", [5, {"names": 5, "versions": [{"name": "v1"}]}, {"versions": 5}, {"versions": "v1"}, {"versions": ["v1"]}]
+)
+def test_definition_of_a_kind_that_is_wrong_is_left_to_the_server(spec):
+    assert ("ex.io/v1", "Foo") not in discovery.from_crds(collect([("crd", {**CRD, "spec": spec})]))
 
 
 @pytest.mark.parametrize(
