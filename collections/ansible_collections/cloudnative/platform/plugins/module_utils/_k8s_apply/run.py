@@ -57,7 +57,7 @@ def take_definitions(module: AnsibleModule) -> list[t.Any]:
     As a whole it leaves the result; of everything else there, only what is secret in it is masked.
     """
     given = listed(module.params["definitions"])
-    module.params["definitions"] = HIDDEN
+    module.params["definitions"] = HIDDEN if given else []
     mask_only(module, given, secrets_in(given))
     return given
 
