@@ -333,8 +333,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth imp
     AUTH_ARG_SPEC,
     ConfigError,
     mask_only,
-    parse_kubeconfig,
-    secrets_of,
+    open_kubeconfig,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import run
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
@@ -400,8 +399,8 @@ def main() -> None:
     module.params["resources"] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     kubeconfig = params["kubernetes"]["kubeconfig"]
     try:
-        parsed = parse_kubeconfig(kubeconfig)
-        mask_only(module, [params["resources"], kubeconfig, parsed], secrets_of(parsed))
+        mask_only(module, params["resources"], set())
+        open_kubeconfig(module, kubeconfig)
         call = run.Call(params, module.check_mode)
         module.no_log_values.update(call.secrets())
         call.carry_out(outcome)

@@ -22,10 +22,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
     collect,
     listed,
     parse_yaml,
-    secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.secrets import secrets_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, ClientError, Cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane as pure
