@@ -229,6 +229,9 @@ def test_nobody_is_there() -> None:
         ({"parallel": 0}, "parallel is 0"),
         ({"client_key": "/k"}, "client_key is given without client_cert"),
         ({"api_url": "http://mesh:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://localhost.example.com:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://127.example.com:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://127.0.0.1:80@example.com:5681", "token": "t"}, "a token would go unencrypted"),
         ({"api_url": "https://mesh:5682", "ca_cert": "/none"}, "does not exist"),
     ],
 )
@@ -243,6 +246,8 @@ def test_a_token_is_sent(server: Server) -> None:
     made = control_plane({**plain, "api_url": server.url, "token": "abc\n"})
     assert made._headers["Authorization"] == "Bearer abc"
     made.close()
+    for url in ("http://localhost:5681", "http://127.1.2.3:5681", "http://[::1]:5681/", "https://mesh:5682"):
+        control_plane({**plain, "api_url": url, "token": "abc"}).close()
 
 
 # -- one call ---------------------------------------------------------------------------------------------------------
