@@ -235,6 +235,28 @@ def test_a_token_for_no_mesh(kuma: Control, tmp_path: t.Any) -> None:
         kuma.token(path=str(tmp_path / "none" / "t"), mesh=MESH)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "0644"}, "name the group that is to read it"),
+        ({"mode": "rw"}, "is not an octal mode"),
+        ({"owner": "nosuchuser"}, "owner nosuchuser of .* is not a user of this host"),
+        ({"group": "nosuchgroup"}, "group nosuchgroup of .* is not a group of this host"),
+        ({"path": "."}, "should be a file, but something else is there"),
+    ],
+)
+def test_no_token_is_issued_that_can_not_be_kept(
+    kuma: Control, tmp_path: t.Any, options: dict[str, str], said: str
+) -> None:
+    kuma.resources(mesh())
+    kuma.seen.clear()
+    path = str(tmp_path / options.get("path", "token"))
+    for check in (True, False):
+        with pytest.raises(AssertionError, match=said):
+            kuma.token(check=check, **{"mesh": MESH, **options, "path": path})
+    assert kuma.seen == []
+
+
 # -- what it says of itself -------------------------------------------------------------------------------------------
 
 
