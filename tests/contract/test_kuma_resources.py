@@ -275,6 +275,32 @@ def test_what_a_control_plane_says(kuma: Control) -> None:
     assert found["requests"] <= 10
 
 
+def test_which_policies_a_dataplane_has_where(kuma: Control) -> None:
+    ours = {"targetRef": {"kind": "Dataplane", "labels": {"app": "web"}}}
+    allow = [{"default": {"allow": [{"spiffeID": {"type": "Prefix", "value": "spiffe://contract.mesh/web"}}]}}]
+    back = {"selector": {"dataplaneLabels": {"matchLabels": {"app": "back"}}}, "ports": [{"name": "main", "port": 80}]}
+    metric = {"default": {"backends": [{"type": "Prometheus", "prometheus": {}}]}}
+    proxy = dataplane("web-1")
+    ref = {"kind": "MeshService", "name": "back", "port": 80}
+    proxy["networking"]["outbound"] = [{"port": 20001, "backendRef": ref}]
+    kuma.resources(
+        mesh(),
+        {"type": "MeshService", "name": "back", "spec": back},
+        {"type": "MeshTrafficPermission", "name": "to-web", "spec": {**ours, "rules": allow}},
+        {"type": "MeshMetric", "name": "scraped", "spec": metric},
+        timeout(),
+        proxy,
+    )
+    found = {one["name"]: one["policies"] for one in kuma.info(policies=True)["dataplanes"] if one["mesh"] == MESH}
+    places = {(one["kind"], one["name"]): (one["inbounds"], one["outbounds"]) for one in found["web-1"]}
+    assert places[("MeshTrafficPermission", "to-web")] == (["http"], [])
+    assert places[("MeshTimeout", "slow")] == ([], ["MeshService back main"])
+    assert places[("MeshMetric", "scraped")] == ([], [])
+    assert places[("MeshTimeout", f"mesh-timeout-all-{MESH}")] == (["http"], ["MeshService back main"])
+    kuma.resources({"type": "Mesh", "name": MESH})
+    assert [one["policies"] for one in kuma.info(policies=True)["dataplanes"] if one["mesh"] == MESH] == [None]
+
+
 # -- other control planes, by the double only ------------------------------------------------------------------------
 
 
