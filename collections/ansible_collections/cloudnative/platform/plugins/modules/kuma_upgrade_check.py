@@ -16,7 +16,7 @@ description:
     refuses.
   - Is run before the new program is put in place, as a database that was migrated does not go back.
   - Where no control plane answers, the version of the program that is installed decides. Where there is none either,
-    nothing has to be gone from.
+    all that counts is whether this collection writes for that version.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
   - cloudnative.platform._kuma_api
