@@ -95,7 +95,7 @@ def refusal(made: Raw, version: str, option: str) -> str:
         return ""
     start = f"Kuma {version} runs here and does not go to {made['target']}" if version else f"no Kuma {made['target']}"
     reasons = "; ".join(made["problems"])
-    return f"{start}: {reasons}. Nothing was changed. To go there all the same, set {option}"
+    return f"{start}: {reasons}. The control plane was not changed. To go there all the same, set {option}"
 
 
 def _minor(version: Version) -> str:

@@ -228,7 +228,7 @@ def test_a_refusal_says_what_runs_and_how_to_go_on_all_the_same() -> None:
     assert upgrade.refusal(check(), "2.14.1", "x") == ""
     said = upgrade.refusal(check(state=found("2.11.18")), "2.11.18", "skip_upgrade_checks")
     assert said.startswith("Kuma 2.11.18 runs here and does not go to 2.14.3: from 2.11 to 2.14 is more than 2 minor")
-    assert said.endswith("Nothing was changed. To go there all the same, set skip_upgrade_checks")
+    assert said.endswith("The control plane was not changed. To go there all the same, set skip_upgrade_checks")
 
 
 @pytest.mark.parametrize(
