@@ -21,7 +21,12 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS
-from ansible_collections.cloudnative.platform.plugins.modules import kuma_info, kuma_resources, kuma_token
+from ansible_collections.cloudnative.platform.plugins.modules import (
+    kuma_info,
+    kuma_resources,
+    kuma_token,
+    kuma_upgrade_check,
+)
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
 DOUBLE = Path(__file__).resolve().parents[1] / "doubles" / "kuma"
@@ -87,6 +92,9 @@ class Control:
 
     def info(self, **options: t.Any) -> dict[str, t.Any]:
         return self._module(kuma_info, options)
+
+    def upgrade_check(self, target: str, **options: t.Any) -> dict[str, t.Any]:
+        return self._module(kuma_upgrade_check, {"target_version": target, **options})
 
     def get(self, path: str) -> t.Any:
         return self.ask("GET", path)

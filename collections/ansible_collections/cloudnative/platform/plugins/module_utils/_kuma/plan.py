@@ -226,11 +226,7 @@ def _to_send(one: Wanted, there: Raw) -> Raw:
     theirs = there.get("labels") or {}
     labels = {**{name: theirs[name] for name in STICKY if name in theirs}, **one.labels}
     body = {**one.body, "labels": labels} if labels else one.body
-    if KINDS[one.kind].flat:
-        return body
-    # A MeshService that is sent without its state is unavailable until the control plane has looked again.
-    owned = {name: there["spec"][name] for name in canonical.owned(one.kind) if name in (there.get("spec") or {})}
-    return {**body, "spec": {**body["spec"], **owned}}
+    return canonical.with_owned(one.kind, body, there)
 
 
 def _warn_of_labels(one: Wanted, plan: Plan) -> None:
