@@ -12,7 +12,7 @@ ONLY ?=
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean test lint unit controllers contract molecule kills bench docs
+.PHONY: help up down clean test lint unit controllers bundle contract prometheus molecule kills bench docs
 
 help: ## Show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -52,6 +52,10 @@ bundle: ## Make the bundle of all artifacts, or complete it
 contract: ## Run modules against a real registry and a real API server out of the bundle
 	@scripts/bootstrap
 	@$(PYTHON) scripts/check.py contract
+
+prometheus: ## Prove every alert with promtool, firing and not
+	@scripts/bootstrap
+	@$(PYTHON) scripts/check.py prometheus
 
 molecule: ## Run one scenario (SCENARIO=lab)
 	@scripts/bootstrap --lab

@@ -132,6 +132,25 @@ class Gateway:
         return result
 
 
+Start = t.Callable[..., Gateway]
+
+
+@contextlib.contextmanager
+def doubles(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Start]:
+    """Starts gateways of doubles, whatever real one there is."""
+    with contextlib.ExitStack() as running:
+        monkeypatch.delenv("KONG_ADMIN_URL", raising=False)
+        monkeypatch.delenv("KONG_DBLESS_ADMIN_URLS", raising=False)
+
+        def start(database: str, nodes: int = 1, version: str | None = None) -> Gateway:
+            gateway = Gateway(database, version)
+            running.enter_context(gateway.running(nodes))
+            gateway.start_test(tmp_path, capsys, monkeypatch)
+            return gateway
+
+        yield start
+
+
 def document(**content: t.Any) -> dict[str, t.Any]:
     return {"_format_version": "3.0", **content}
 

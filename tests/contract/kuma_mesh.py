@@ -21,7 +21,12 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS
-from ansible_collections.cloudnative.platform.plugins.modules import kuma_info, kuma_resources, kuma_token
+from ansible_collections.cloudnative.platform.plugins.modules import (
+    kuma_info,
+    kuma_resources,
+    kuma_token,
+    kuma_upgrade_check,
+)
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
 DOUBLE = Path(__file__).resolve().parents[1] / "doubles" / "kuma"
@@ -88,6 +93,9 @@ class Control:
     def info(self, **options: t.Any) -> dict[str, t.Any]:
         return self._module(kuma_info, options)
 
+    def upgrade_check(self, target: str, **options: t.Any) -> dict[str, t.Any]:
+        return self._module(kuma_upgrade_check, {"target_version": target, **options})
+
     def get(self, path: str) -> t.Any:
         return self.ask("GET", path)
 
@@ -150,6 +158,12 @@ def dataplane(name: str) -> dict[str, t.Any]:
         "labels": labels,
         "networking": {"address": "127.0.0.1", "inbound": [inbound]},
     }
+
+
+def identity(**spiffe: str) -> dict[str, t.Any]:
+    bundled = {"meshTrustCreation": "Enabled", "insecureAllowSelfSigned": True, "autogenerate": {"enabled": True}}
+    spec = {"selector": {"dataplane": {"matchLabels": {}}}, "provider": {"type": "Bundled", "bundled": bundled}}
+    return {"type": "MeshIdentity", "name": "identity", "spec": {**spec, **({"spiffeID": spiffe} if spiffe else {})}}
 
 
 def everything() -> list[dict[str, t.Any]]:

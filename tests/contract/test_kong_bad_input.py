@@ -4,87 +4,31 @@
 
 """Gateways that can't be configured, or not all of them: what kong_config says, and what it leaves alone.
 
-They are doubles: no real one is ended, or says that it is another version. Documents that are wrong are in
-test_kong_config.py and test_kong_dbless.py.
+They are doubles: no real one is ended, or says that it is another version. Nodes that answer, but badly, are in
+test_kong_bad_nodes.py; documents that are wrong are in test_kong_config.py and test_kong_dbless.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import socket
-import threading
 import typing as t
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from kong_gateway import Gateway, document
+from kong_gateway import Start, document, doubles
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin
+from bench_relay import Relay
 
 WISH = document(services=[{"name": "a", "host": "h"}])
-Start = t.Callable[..., Gateway]
 
 
 @pytest.fixture(name="start")
 def fixture_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> t.Iterator[Start]:
-    with contextlib.ExitStack() as running:
-        monkeypatch.delenv("KONG_ADMIN_URL", raising=False)
-        monkeypatch.delenv("KONG_DBLESS_ADMIN_URLS", raising=False)
-
-        def start(database: str, nodes: int = 1, version: str | None = None) -> Gateway:
-            gateway = Gateway(database, version)
-            running.enter_context(gateway.running(nodes))
-            gateway.start_test(tmp_path, capsys, monkeypatch)
-            return gateway
-
+    with doubles(tmp_path, capsys, monkeypatch) as start:
         yield start
-
-
-class ReadOnly(http.server.BaseHTTPRequestHandler):
-    """A load balancer before the Admin API that lets nobody write."""
-
-    behind: t.ClassVar[str]
-    status: t.ClassVar[int]
-
-    def do_GET(self) -> None:
-        try:
-            with urllib.request.urlopen(self.behind + self.path, timeout=10) as answer:
-                self._answer(answer.status, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                self._answer(error.code, error.read())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._answer(self.status, b"<html>no</html>")
-
-    do_PUT = do_PATCH = do_DELETE = do_POST
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: t.Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def read_only(url: str, status: int) -> t.Iterator[str]:
-    handler = type("Handler", (ReadOnly,), {"behind": url, "status": status})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("validate", [True, False])
@@ -92,10 +36,12 @@ def read_only(url: str, status: int) -> t.Iterator[str]:
 def test_an_admin_api_that_takes_no_writes(start: Start, status: int, validate: bool) -> None:
     gateway = start("postgres")
     with (
-        read_only(gateway.urls[0], status) as url,
+        Relay(
+            gateway.urls[0], lambda method, _path: None if method == "GET" else (status, b"<html>no</html>")
+        ) as front,
         pytest.raises(AssertionError, match=r"read-only|takes no requests of this kind"),
     ):
-        gateway.run(config=WISH, admin_urls=[url], validate=validate)
+        gateway.run(config=WISH, admin_urls=[front.url], validate=validate)
     assert gateway.run(config=WISH, check=True)["counts"] == {"created": 1, "updated": 0, "deleted": 0}
 
 

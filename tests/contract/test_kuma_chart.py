@@ -189,3 +189,95 @@ def test_a_control_plane_that_does_not_come_up_and_goes_again(
         assert control_plane.INJECTION not in cluster.request("GET", "/api/v1/namespaces/default")["metadata"]["labels"]
         hooks = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
         assert cluster.request("GET", hooks)["items"] == []
+
+
+# -- another version -------------------------------------------------------------------------------------------------
+
+SYSTEM = control_plane.NAMESPACE
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments"
+
+
+@pytest.fixture(name="older", scope="module")
+def fixture_older(
+    bundle: Bundle, rendered: Objects, tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[tuple[dict[str, t.Any], Cluster]]:
+    """A cluster with the definitions and the Deployment of a control plane, whose version tests choose."""
+    system = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
+    deployment = next(body for body in rendered["init.yaml"] if body["kind"] == "Deployment")
+    with kubernetes_servers(bundle, tmp_path_factory.mktemp("servers")) as kubeconfig:
+        cluster = Cluster(kubeconfig)
+        engine = Engine(cluster, "before", owned_by="before")
+        engine.apply(collect([("before", body) for body in (system, *rendered[control_plane.CRDS], deployment)]))
+        yield kubeconfig, cluster
+
+
+def runs(cluster: Cluster, version: str) -> None:
+    image = f"docker.io/kumahq/kuma-cp:{version}@sha256:{'b' * 64}"
+    change = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]
+    place = f"{DEPLOYMENTS}/{control_plane.NAME}"
+    cluster.request("PATCH", place, body=change, content_type="application/json-patch+json")
+
+
+def proxy(cluster: Cluster, name: str, version: str) -> None:
+    """What injector and control plane make of a pod whose sidecar is connected."""
+    metadata = {"name": name, "namespace": "default", "labels": {"kuma.io/mesh": "default"}}
+    body: dict[str, t.Any] = {"apiVersion": "kuma.io/v1alpha1", "metadata": metadata, "mesh": "default"}
+    place = "/apis/kuma.io/v1alpha1/namespaces/default"
+    spec = {"networking": {"address": "127.0.0.1"}}
+    cluster.request("POST", f"{place}/dataplanes", body={**body, "kind": "Dataplane", "spec": spec})
+    session = {"connectTime": "2026-11-22T12:00:39Z", "version": {"kumaDp": {"version": version}}}
+    status = {"subscriptions": [session]}
+    cluster.request("POST", f"{place}/dataplaneinsights", body={**body, "kind": "DataplaneInsight", "status": status})
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (
+            "2.11.18",
+            "Kuma 2.11.18 runs here and does not go to 2.14.3: from 2.11 to 2.14 is more than 2 minor versions",
+        ),
+        ("3.0.0", "a control plane does not go back from 3.0 to 2.14"),
+        ("ours", "the control plane runs 'ours', which is no release"),
+    ],
+)
+@pytest.mark.parametrize("check", [True, False])
+def test_a_version_that_may_not_go_there(
+    older: tuple[dict[str, t.Any], Cluster],
+    run: t.Callable[..., dict[str, t.Any]],
+    version: str,
+    said: str,
+    check: bool,
+) -> None:
+    kubeconfig, cluster = older
+    body = {"metadata": {"labels": {"app.kubernetes.io/version": version}}}
+    place = f"{DEPLOYMENTS}/{control_plane.NAME}"
+    cluster.request("PATCH", place, body=body, content_type="application/merge-patch+json")
+    runs(cluster, version)
+    done = run(kubeconfig, check=check, wait_timeout=2)
+    assert done["failed"] and said in done["msg"]
+    assert "set skip_upgrade_checks (of role kuma: kuma_skip_upgrade_checks)" in done["msg"]
+    assert (done["changed"], done["actions"]) == (False, [])
+    secrets = cluster.request("GET", f"/api/v1/namespaces/{SYSTEM}/secrets")["items"]
+    assert secrets == []
+
+
+def test_data_planes_that_would_be_too_far_away(
+    older: tuple[dict[str, t.Any], Cluster], run: t.Callable[..., dict[str, t.Any]]
+) -> None:
+    kubeconfig, cluster = older
+    runs(cluster, "2.13.10")
+    proxy(cluster, "new", "2.13.10")
+    told = run(kubeconfig, check=True)
+    assert not told.get("failed"), told
+    proxy(cluster, "old", "2.11.18")
+    done = run(kubeconfig, wait_timeout=2)
+    assert "1 data planes would be more than 2 minor versions from a control plane of 2.14.3" in done["msg"]
+    assert "(default/old.default 2.11.18): bring them to 2.13.10 first" in done["msg"]
+    assert done["actions"] == []
+    told = run(kubeconfig, check=True, skip_upgrade_checks=True)
+    assert not told.get("failed") and told["changed"]
+    assert "old.default 2.11.18" in json.dumps(told["warnings"])
+    # Nothing goes anywhere, so nothing is in the way.
+    runs(cluster, "2.14.3")
+    assert not run(kubeconfig, check=True).get("failed")

@@ -2,85 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""kuma_resources with mode=kubernetes against a real API server.
-
-`KUMA_CRDS` names a directory with the definitions of Kuma's chart; without it, those of the double stand in.
-"""
+"""kuma_resources with mode=kubernetes against a real API server."""
 
 from __future__ import annotations
 
-import json
-import os
 import typing as t
-from pathlib import Path
 
-import double_of_kuma
 import pytest
-import yaml
-from ansible.module_utils.testing import patch_module_args
 from kuma_mesh import everything, mesh, timeout
+from kuma_on_kubernetes import GRAPH, SYSTEM, Run, clean, runner, tls, with_definitions
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import Definition
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
-from ansible_collections.cloudnative.platform.plugins.modules import kuma_resources
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
-
-double = double_of_kuma.part("definitions")
-Run = t.Callable[..., dict[str, t.Any]]
-SYSTEM = "kuma-system"
-GRAPH: dict[str, t.Any] = {
-    "services": {
-        "web": {"namespace": "shop", "service_account": "web", "pod_labels": {"app": "web"}},
-        "api": {"namespace": "shop", "service_account": "api", "pod_labels": {"app": "api"}, "ports": [8080]},
-    },
-    "calls": {"web": ["api"]},
-}
-
-
-def definitions() -> list[dict[str, t.Any]]:
-    given = os.environ.get("KUMA_CRDS")
-    if given:
-        return [yaml.safe_load(path.read_text()) for path in sorted(Path(given).glob("*.yaml"))]
-    return [double.definition(kind) for kind in double.CRDS]
 
 
 @pytest.fixture(scope="module", name="cluster")
 def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
-    cluster = Cluster(kubernetes_api)
-    namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (SYSTEM, "shop")]
-    Engine(cluster, "test").apply([Definition(body, "Kuma's chart") for body in [*namespaces, *definitions()]])
-    return cluster
+    return with_definitions(kubernetes_api)
 
 
 @pytest.fixture(name="run")
 def fixture_run(
-    kubernetes_api: dict[str, t.Any], cluster: Cluster, capsys: pytest.CaptureFixture[str]
+    kubernetes_api: dict[str, t.Any],
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> t.Iterator[Run]:
-    def run(*documents: t.Any, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        capsys.readouterr()
-        arguments = {
-            "mode": "kubernetes",
-            "kubernetes": {"kubeconfig": kubernetes_api},
-            "resources": list(documents),
-            "owner": "contract",
-            "mesh": "contract",
-            "_ansible_check_mode": check,
-            "_ansible_diff": diff,
-            **options,
-        }
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            kuma_resources.main()
-        output = capsys.readouterr().out
-        assert "c2VjcmV0LW9mLXRoZS1wYXJ0bmVy" not in output
-        result = json.loads(output)
-        if result.get("failed"):
-            raise AssertionError(result["msg"])
-        return result
-
+    run = runner(kubernetes_api, capsys, monkeypatch)
     yield run
-    run(state="absent", prune_max=-1)
-    run(mesh(), state="absent")
+    clean(run)
 
 
 def documents() -> list[dict[str, t.Any]]:
@@ -110,15 +60,16 @@ def test_one_change_is_one_action(run: Run) -> None:
 
 def test_permissions_and_network_policies_of_one_file(run: Run, cluster: Cluster) -> None:
     run(mesh(), call_graph=GRAPH, network_policies=True)
-    policy = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-to-api")
+    policies = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
+    policy = cluster.request("GET", f"{policies}/calls-to-api-contract")
     assert policy["spec"]["ingress"][0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
-    locked = cluster.request("GET", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/calls-default-deny")
+    locked = cluster.request("GET", f"{policies}/calls-default-deny-contract")
     assert locked["spec"]["policyTypes"] == ["Ingress", "Egress"]
     done = run(mesh(), call_graph={**GRAPH, "calls": {}}, network_policies=True, prune=True)
     assert sorted(done["actions"]) == [
-        f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api",
+        f"deleted MeshTrafficPermission {SYSTEM}/calls-to-api-contract",
         f"updated ConfigMap {SYSTEM}/owner-contract",
-        "updated NetworkPolicy shop/calls-to-api",
+        "updated NetworkPolicy shop/calls-to-api-contract",
     ]
 
 
@@ -175,10 +126,6 @@ def fixture_workloads(cluster: Cluster) -> t.Iterator[t.Callable[..., None]]:
     yield make
     for path in reversed(made):
         cluster.request("DELETE", path, {"gracePeriodSeconds": 0})
-
-
-def tls(mode: str) -> dict[str, t.Any]:
-    return {"type": "MeshTLS", "name": "mode", "spec": {"rules": [{"default": {"mode": mode}}]}}
 
 
 def custom(kind: str, name: str, **more: t.Any) -> dict[str, t.Any]:

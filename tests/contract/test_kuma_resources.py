@@ -70,9 +70,9 @@ def test_a_call_graph_of_which_one_line_changes(kuma: Control) -> None:
     kuma.seen.clear()
     done = kuma.resources(mesh(), call_graph={**graph, "calls": {"web": ["api", "db"], "api": ["db"]}}, prune=True)
     assert done["counts"] == {"created": 0, "updated": 1, "deleted": 0}
-    assert kuma.writes() == [f"PUT /meshes/{MESH}/meshtrafficpermissions/calls-to-db"]
+    assert kuma.writes() == [f"PUT /meshes/{MESH}/meshtrafficpermissions/calls-to-db-{MESH}"]
     done = kuma.resources(mesh(), call_graph={**graph, "calls": {"web": ["api"]}}, prune=True)
-    assert done["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-db"]
+    assert done["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-db-{MESH}"]
 
 
 def test_prune_takes_ours_and_leaves_theirs(kuma: Control) -> None:
@@ -235,6 +235,28 @@ def test_a_token_for_no_mesh(kuma: Control, tmp_path: t.Any) -> None:
         kuma.token(path=str(tmp_path / "none" / "t"), mesh=MESH)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "0644"}, "name the group that is to read it"),
+        ({"mode": "rw"}, "is not an octal mode"),
+        ({"owner": "nosuchuser"}, "owner nosuchuser of .* is not a user of this host"),
+        ({"group": "nosuchgroup"}, "group nosuchgroup of .* is not a group of this host"),
+        ({"path": "."}, "should be a file, but something else is there"),
+    ],
+)
+def test_no_token_is_issued_that_can_not_be_kept(
+    kuma: Control, tmp_path: t.Any, options: dict[str, str], said: str
+) -> None:
+    kuma.resources(mesh())
+    kuma.seen.clear()
+    path = str(tmp_path / options.get("path", "token"))
+    for check in (True, False):
+        with pytest.raises(AssertionError, match=said):
+            kuma.token(check=check, **{"mesh": MESH, **options, "path": path})
+    assert kuma.seen == []
+
+
 # -- what it says of itself -------------------------------------------------------------------------------------------
 
 
@@ -251,6 +273,32 @@ def test_what_a_control_plane_says(kuma: Control) -> None:
     assert f"dataplane {MESH}/web-1 is offline" in found["problems"]
     assert MESH in [one["name"] for one in found["meshes"]]
     assert found["requests"] <= 10
+
+
+def test_which_policies_a_dataplane_has_where(kuma: Control) -> None:
+    ours = {"targetRef": {"kind": "Dataplane", "labels": {"app": "web"}}}
+    allow = [{"default": {"allow": [{"spiffeID": {"type": "Prefix", "value": "spiffe://contract.mesh/web"}}]}}]
+    back = {"selector": {"dataplaneLabels": {"matchLabels": {"app": "back"}}}, "ports": [{"name": "main", "port": 80}]}
+    metric = {"default": {"backends": [{"type": "Prometheus", "prometheus": {}}]}}
+    proxy = dataplane("web-1")
+    ref = {"kind": "MeshService", "name": "back", "port": 80}
+    proxy["networking"]["outbound"] = [{"port": 20001, "backendRef": ref}]
+    kuma.resources(
+        mesh(),
+        {"type": "MeshService", "name": "back", "spec": back},
+        {"type": "MeshTrafficPermission", "name": "to-web", "spec": {**ours, "rules": allow}},
+        {"type": "MeshMetric", "name": "scraped", "spec": metric},
+        timeout(),
+        proxy,
+    )
+    found = {one["name"]: one["policies"] for one in kuma.info(policies=True)["dataplanes"] if one["mesh"] == MESH}
+    places = {(one["kind"], one["name"]): (one["inbounds"], one["outbounds"]) for one in found["web-1"]}
+    assert places[("MeshTrafficPermission", "to-web")] == (["http"], [])
+    assert places[("MeshTimeout", "slow")] == ([], ["MeshService back main"])
+    assert places[("MeshMetric", "scraped")] == ([], [])
+    assert places[("MeshTimeout", f"mesh-timeout-all-{MESH}")] == (["http"], ["MeshService back main"])
+    kuma.resources({"type": "Mesh", "name": MESH})
+    assert [one["policies"] for one in kuma.info(policies=True)["dataplanes"] if one["mesh"] == MESH] == [None]
 
 
 # -- other control planes, by the double only ------------------------------------------------------------------------

@@ -13,7 +13,11 @@ from kuma_mesh import MESH, Control, dataplane, mesh
 
 CONNECTED = Control("--dataplanes-connect")
 OFFLINE = Control()
-GRAPH: dict[str, t.Any] = {"services": {"web": {}, "api": {}}, "calls": {"web": ["api"]}}
+GRAPH: dict[str, t.Any] = {
+    "trust_domain": f"{MESH}.mesh.local",
+    "services": {"web": {}, "api": {}},
+    "calls": {"web": ["api"]},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -88,6 +88,19 @@ def test_a_service_keeps_what_the_control_plane_wrote_into_its_spec(kuma: Contro
     assert kuma.get(f"/meshes/{MESH}/meshservices/front")["spec"]["state"] == state
 
 
+def test_an_inbound_keeps_what_its_probe_found(kuma: Control) -> None:
+    proxy = dataplane("web-1")
+    proxy["networking"]["inbound"][0]["serviceProbe"] = {"tcp": {}}
+    path = f"/meshes/{MESH}/dataplanes/web-1"
+    kuma.resources(proxy)
+    assert kuma.get(path)["networking"]["inbound"][0]["state"] == "NotReady"
+    again = kuma.resources(proxy)
+    assert (again["changed"], again["actions"]) == (False, [])
+    changed = kuma.resources({**proxy, "labels": {**proxy["labels"], "team": "a"}})
+    assert changed["actions"] == [f"update Dataplane {MESH}/web-1: labels.team"]
+    assert kuma.get(path)["networking"]["inbound"][0]["state"] == "NotReady"
+
+
 def test_a_label_that_was_set_once_can_never_go(kuma: Control) -> None:
     labelled = {**timeout(labels={"kuma.io/display-name": "slow"}), "mesh": MESH}
     kuma.ask("PUT", f"{TIMEOUTS}/slow", labelled)

@@ -334,15 +334,17 @@ def test_the_benchmark_of_the_gateway_has_two_thousand_entities():
 
 
 def test_figures_of_gateway_and_mesh_are_known_and_have_their_bounds():
-    took = {"wall_seconds": 1.0, "cpu_seconds": 0.5, "memory_megabytes": 40, "requests": 118, "counts": {"updated": 10}}
+    took = {"wall_seconds": 1.0, "cpu_seconds": 0.5, "memory_megabytes": 40, "requests": 118, "writes": 11}
     names = ("start", "floor_write", "first", "floor_read", "unchanged", "ten_routes")
     database = {name: dict(took) for name in names}
     database["start"]["wall_seconds"], database["first"]["wall_seconds"] = 0.2, 1.9
     made = bench_kong.told(database, {"push": took, "unchanged": took}, 1)
     assert bench_figures.with_ratios(made)
     assert made["gateway_2000_first_over_floor_ratio"] == 1.7
-    assert bench_figures.missed({name: made[name] for name in made if "over" in name}) == [
-        "gateway_2000_first_over_floor_ratio is 1.7, more than 1.5"
+    assert made["gateway_2000_ten_routes_written_requests"] == 11
+    assert bench_figures.missed({name: made[name] for name in made if "over" in name or "written" in name}) == [
+        "gateway_2000_first_over_floor_ratio is 1.7, more than 1.5",
+        "gateway_2000_ten_routes_written_requests is 11, more than 10",
     ]
 
 
@@ -358,6 +360,15 @@ def test_a_program_is_measured_by_itself(tmp_path):
     assert took["memory_megabytes"] < len(ballast) / 2e6
     with pytest.raises(SystemExit, match="failed"):
         bench_module.process(["-c", "raise SystemExit(3)"])
+
+
+def test_the_gateway_is_measured_on_doubles(tmp_path):
+    made = bench_kong.figures(tmp_path, 1)
+    assert made["gateway_2000_write_floor_requests"] == 2000
+    assert 2000 < made["gateway_2000_first_requests"] < 2500
+    assert made["gateway_2000_ten_routes_written_requests"] == 10
+    assert made["gateway_2000_unchanged_beyond_floor_requests"] <= 1
+    assert made["gateway_2000_dbless_unchanged_requests"] == 2
 
 
 def test_the_mesh_is_measured_on_a_double(tmp_path):

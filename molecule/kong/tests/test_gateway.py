@@ -6,6 +6,7 @@ What answers is a double of Kong, not Kong: it stands for its Admin API and for 
 from __future__ import annotations
 
 import collections
+import re
 
 import pytest
 from gateway import KEY, NODES, Load, ask
@@ -99,6 +100,24 @@ def test_what_somebody_changed_by_hand_is_taken_back(cluster, configure, documen
 
 
 def test_what_kong_refuses_changes_nothing(cluster, configure, document):
+    kept, pods = cluster.kept_configuration(), cluster.gateway_pods()
+    bad = document()
+    # Nobody asks whether a port can be one before a node does that is given the document.
+    bad["services"][0]["port"] = 99999
+    done = configure(bad)
+    assert done.returncode != 0
+    assert "refuses the configuration" in done.stdout
+    assert "port: value should be between 0 and 65535" in done.stdout
+    assert cluster.kept_configuration() == kept
+    assert cluster.gateway_pods() == pods
+    assert ask("/hostname").status == 200
+    # No new pod starts with it either, and no node holds half of it.
+    again = configure(document())
+    assert again.returncode == 0
+    assert not re.search(r"changed=[1-9]", again.stdout)
+
+
+def test_what_is_refused_before_kong_is_asked_changes_nothing(cluster, configure, document):
     kept = cluster.kept_configuration()
     bad = document()
     bad["services"][0]["retires"] = 3

@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.groups("kube_control_plane")
 
@@ -118,7 +119,7 @@ def test_pod_security_is_on_by_default(host, kubectl, namespace, security, accep
 
 
 def request_certificate(kubectl, host, node, address):
-    """What a kubelet of that name would ask for; returns the conditions that the request has after a while."""
+    """Ask for what a kubelet of that name would ask for; returns the name of the request."""
     name = f"verify-{uuid.uuid4().hex[:8]}"
     request = host.check_output(
         "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null "
@@ -139,33 +140,26 @@ def request_certificate(kubectl, host, node, address):
     identity = f"--as system:node:{node} --as-group system:nodes --as-group system:authenticated"
     created = kubectl(f"create {identity} --filename - <<'EOF'\n{json.dumps(body)}\nEOF")
     assert created.rc == 0, created.stderr
+    return name
+
+
+def test_serving_certificates_are_signed_for_known_nodes_only(host, kubectl):
+    """What came before one that is signed has been looked at when that one is."""
+    node, address = host.check_output("hostname"), host.check_output("hostname -I").split()[0]
+    stranger = request_certificate(kubectl, host, "intruder", address)
+    # A known node that asks for the address of somebody else.
+    impostor = request_certificate(kubectl, host, node, "192.0.2.1")
+    known = request_certificate(kubectl, host, node, address)
+
+    def status(name):
+        return json.loads(kubectl("get csr %s --output json", name).stdout)["status"]
+
     try:
-        for _attempt in range(20):
-            found = json.loads(kubectl("get csr %s --output json", name).stdout)["status"]
-            if found.get("certificate"):
-                break
-            time.sleep(0.5)
-        return found
+        wait_for(lambda: status(known).get("certificate"), 60, "the certificate of a known node")
+        time.sleep(2)
+        for name in (stranger, impostor):
+            found = status(name)
+            assert "certificate" not in found
+            assert "Approved" not in {condition["type"] for condition in found.get("conditions", [])}
     finally:
-        assert kubectl("delete csr %s", name).rc == 0
-
-
-def test_serving_certificate_of_a_known_node_is_signed(host, kubectl):
-    name = host.check_output("hostname")
-    address = host.check_output("hostname -I").split()[0]
-    assert "certificate" in request_certificate(kubectl, host, name, address)
-
-
-@pytest.mark.parametrize(
-    ("node", "address"),
-    [
-        ("intruder", None),
-        # A known node that asks for the address of somebody else.
-        (None, "192.0.2.1"),
-    ],
-)
-def test_no_serving_certificate_for_strangers(host, kubectl, node, address):
-    name = node or host.check_output("hostname")
-    found = request_certificate(kubectl, host, name, address or host.check_output("hostname -I").split()[0])
-    assert "certificate" not in found
-    assert "Approved" not in {condition["type"] for condition in found.get("conditions", [])}
+        assert kubectl(f"delete csr {stranger} {impostor} {known}").rc == 0

@@ -18,6 +18,7 @@ PROJECT = pathlib.Path(__file__).parents[3]
 INVENTORY = PROJECT / ".lab/molecule/kubernetes/inventory/hosts.ini"
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system"
 MARK = "changed-behind-our-back"
+SCHEDULER, FLAG = "/etc/kubernetes/manifests/kube-scheduler.yaml", "--leader-elect=true"
 NO_SPREAD = {"spec": {"template": {"metadata": {"annotations": {"cloudnative.platform/spread": None}}}}}
 
 # What is done to each host. A program is replaced by one of the same size, and given the old time.
@@ -31,6 +32,8 @@ CHANGES = {
         f"echo '# {MARK}' >> /etc/containerd/config.toml",
         f"echo '# {MARK}' >> /etc/containerd/certs.d/docker.io/hosts.toml",
         f"echo '# {MARK}' >> /etc/kubernetes/api-proxy/haproxy.cfg",
+        # In one write: the kubelet would read a file that sed is not done with.
+        f"grep -v -- '{FLAG}' {SCHEDULER} > /tmp/scheduler; cat /tmp/scheduler > {SCHEDULER}; rm /tmp/scheduler",
         KUBECTL + """ patch configmap calico-config --type merge --patch '{"data": {"veth_mtu": "1400"}}'""",
         f"{KUBECTL} label node worker1 example.com/pool-",
         f"{KUBECTL} patch deployment coredns --type merge --patch '{json.dumps(NO_SPREAD)}'",
@@ -64,6 +67,7 @@ EXPECTED = {
         "restart containerd.service: /etc/containerd/config.toml changes": "+restarted: /etc/containerd",
         "write /etc/kubernetes/api-proxy/haproxy.cfg": f"-# {MARK}",
         "reload kubernetes-api-proxy.service: /etc/kubernetes/api-proxy/haproxy.cfg changes": "",
+        f"restart kube-scheduler: {FLAG} comes": f"+    - {FLAG}",
     },
     "worker1": {
         "set net.ipv4.ip_forward = 1 (it is 0)": "-net.ipv4.ip_forward = 0\n+net.ipv4.ip_forward = 1",

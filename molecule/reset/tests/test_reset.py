@@ -183,13 +183,27 @@ def test_host_that_is_back_is_taken_back_as_well():
     assert left_behind("cp3") == []
 
 
+def test_control_plane_joins_again_and_the_others_only_learn_of_it(playbook, running):
+    others = ("cp1", "cp2", "worker1")
+    before = {name: running(get_host(name)) for name in others}
+    assert playbook("site").returncode == 0
+    assert members() == {"cp1", "cp2", "cp3"}
+    assert "cp3" in nodes()
+    endpoints = get_host("worker1").file("/etc/kubernetes/api-proxy/haproxy.cfg").content_string
+    assert all(name in endpoints for name in ("cp1", "cp2", "cp3"))
+    for name in others:
+        after = running(get_host(name))
+        restarted = {unit.split()[1] for unit, run in before[name].items() if after.get(unit) != run}
+        assert restarted <= {"kubelet-csr-approver.service"}
+
+
 def test_control_plane_and_worker_at_once():
     code, output = reset('{"reset_hosts": ["cp2", "worker1"]}', CONFIRM)
     assert code == 0
     assert "cordon node cp2; cordon node worker1" in output
-    assert "remove etcd member cp2 (1 stay)" in output
-    assert members() == {"cp1"}
-    assert set(nodes()) == {"cp1"}
+    assert "remove etcd member cp2 (2 stay)" in output
+    assert members() == {"cp1", "cp3"}
+    assert set(nodes()) == {"cp1", "cp3"}
     assert kubectl("get --raw /readyz") == "ok"
     assert left_behind("cp2") == []
     assert left_behind("worker1") == []

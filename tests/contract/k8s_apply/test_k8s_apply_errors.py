@@ -116,6 +116,20 @@ def test_quota_that_is_used_up(run: Run, cluster: Cluster, namespace: str) -> No
     assert result["actions"][0] in result["msg"]
 
 
+def test_value_that_cannot_be_read_is_not_sent_again(run: Run, namespace: str) -> None:
+    """The server calls that an error of its own, as it does with what passes by itself."""
+    pod = {"containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "many"}}}]}
+    bad = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "binaryData": {"x": "plain text"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod},
+    ]
+    for definition, words in zip(bad, ("illegal base64 data", "quantities must match")):
+        started = time.monotonic()
+        result = run(definitions=[definition], namespace=namespace)
+        assert words in result["msg"]
+        assert time.monotonic() - started < 3
+
+
 def encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 

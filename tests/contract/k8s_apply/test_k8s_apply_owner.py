@@ -161,6 +161,27 @@ def test_two_owners_of_one_object(run: Run, cluster: Cluster, namespace: str) ->
     assert names(cluster, f"/api/v1/namespaces/{namespace}/configmaps", "second") == []
 
 
+@pytest.mark.parametrize("reason", ["another owner's", "refused by the server"])
+def test_owner_of_nothing_leaves_no_record(run: Run, cluster: Cluster, namespace: str, reason: str) -> None:
+    name = namespace[-20:].strip("-")
+    bad = config_map("a", namespace) if reason == "another owner's" else config_map("A", namespace)
+    run(definitions=[config_map("a", namespace)], owner="who-was-first")
+    refused = run(definitions=[bad], owner=name, diff=True)
+    assert refused["failed"] is True
+    assert (refused["changed"], refused["actions"], refused["diff"]) == (False, [], [])
+    assert refused["msg"].endswith(". Nothing was changed")
+    assert record(cluster, name) is None
+    # Where one of two objects was applied, the record says where it is.
+    half = run(definitions=[bad, config_map("b", namespace)], owner=name)
+    assert sorted(half["actions"]) == sorted(
+        [f"created ConfigMap {namespace}/b", f"created ConfigMap kube-system/owner-{name}"]
+    )
+    assert record(cluster, name) == {"kinds": ["ConfigMap"], "namespaces": [namespace]}
+    # And one that was there before stays.
+    assert run(definitions=[bad], owner=name)["actions"] == []
+    assert record(cluster, name) == {"kinds": ["ConfigMap"], "namespaces": [namespace]}
+
+
 def test_wrong_owner_options(run: Run, namespace: str) -> None:
     definition = config_map("a", namespace)
     assert "owner 'Big Shop'" in run(definitions=[definition], owner="Big Shop")["msg"]

@@ -299,6 +299,32 @@ def test_wrong_condition(run: Run, cluster: Cluster, namespace: str, condition: 
     assert "wait_for needs wait=true" in unused["msg"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("spec.replicas >= '1'", "'>=' not supported between instances of 'int' and 'str'"),
+        ("contains(metadata.name, `1`)", "requires string"),
+        ("spec.template.spec.containers[::0]", "slice step cannot be zero"),
+    ],
+)
+def test_condition_that_turns_out_wrong(run: Run, namespace: str, expression: str, words: str) -> None:
+    """It ends the wait at once, and what was done before is told."""
+    condition = {"kind": "Deployment", "api_version": "apps/v1", "name": "web", "expression": expression}
+    started = time.monotonic()
+    result = run(
+        definitions=[deployment("web", namespace, replicas=1)],
+        namespace=namespace,
+        wait=True,
+        wait_timeout=60,
+        wait_for=[condition],
+    )
+    assert time.monotonic() - started < 20
+    assert f"Deployment {namespace}/web: {expression} can't be evaluated: " in result["msg"]
+    assert words in result["msg"]
+    assert "numbers stand in backticks" in result["msg"]
+    assert (result["changed"], result["actions"]) == (True, [f"created Deployment {namespace}/web"])
+
+
 def test_who_may_not_watch_waits_too(run: Run, cluster: Cluster, namespace: str, later: t.Any) -> None:
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
     rule = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch", "create"]}

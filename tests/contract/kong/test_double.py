@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import socket
@@ -278,3 +280,26 @@ def test_a_broken_file_ends_the_start(tmp_path: Path) -> None:
     ended = subprocess.run([*command, "--admin-port", "0"], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "required field missing" in ended.stderr
+
+
+@pytest.mark.parametrize("database", ["postgres", "off"])
+def test_an_oauth2_secret_is_kept_as_its_hash(gateways: Gateways, database: str) -> None:
+    gateway = gateways.take(database, fresh=True)
+    credential = {"name": "app", "client_id": "c", "client_secret": "s3cret", "hash_secret": True}
+    if database == "postgres":
+        admin(gateway, "PUT", "/consumers/al", {})
+        admin(gateway, "POST", "/consumers/al/oauth2", credential)
+    else:
+        consumer = {"username": "al", "oauth2_credentials": [credential]}
+        assert admin(gateway, "POST", "/config", {"_format_version": "3.0", "consumers": [consumer]}).status == 201
+    stored = json.loads(admin(gateway, "GET", "/oauth2/c").body)["client_secret"]
+    _empty, kind, parameters, salt, made = stored.split("$")
+    assert (kind, parameters) == ("pbkdf2-sha512", "i=10000,l=32")
+    expected = hashlib.pbkdf2_hmac("sha512", b"s3cret", base64.b64decode(salt + "=="), 10000, 32)
+    assert base64.b64decode(made + "=") == expected
+    if database == "postgres":
+        # What does not speak of it leaves it; what says it again has the hash hashed.
+        renamed = json.loads(admin(gateway, "PATCH", "/oauth2/c", {"name": "new"}).body)
+        assert renamed["client_secret"] == stored
+        again = json.loads(admin(gateway, "PATCH", "/oauth2/c", {"hash_secret": True}).body)
+        assert again["client_secret"] not in (stored, "s3cret")

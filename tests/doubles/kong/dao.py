@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import time
 import uuid
 from typing import Any
 
-from . import errors, netaddr, pem
+from . import errors, hashes, netaddr, pem
 from .entities import Entity
 from .lua import clone
 from .paging import decode_offset, encode_offset, page_size
@@ -242,8 +241,10 @@ class Dao:
     @staticmethod
     def _transform(entity: Entity, data: dict, args: dict) -> None:
         if entity.name == "basicauth_credentials" and args.get("password"):
-            salted = data["password"] + data["consumer"]["id"]
-            data["password"] = hashlib.sha1(salted.encode()).hexdigest()
+            data["password"] = hashes.password(data["password"], data["consumer"]["id"])
+        elif entity.name == "oauth2_credentials" and args.get("hash_secret"):
+            # A body that says so has its secret hashed, even one that is a hash already.
+            data["client_secret"] = hashes.secret(data["client_secret"])
         elif entity.name == "ca_certificates" and data.get("cert"):
             certificate = pem.certificate(data["cert"])
             data["cert_digest"] = certificate.digest if certificate else None

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import arguments, errors, netaddr, pem, yaml_reader, yaml_writer
+from . import arguments, errors, hashes, netaddr, pem, yaml_reader, yaml_writer
 from .dao import DEFAULT_TARGET_PORT
 from .declarative_schema import Format, Invalid, Rows
 from .flatten_errors import flatten
@@ -157,8 +157,9 @@ class Declarative:
         if not transform:
             return
         if name == "basicauth_credentials":
-            salted = row["password"] + row["consumer"]["id"]
-            row["password"] = hashlib.sha1(salted.encode(), usedforsecurity=False).hexdigest()
+            row["password"] = hashes.password(row["password"], row["consumer"]["id"])
+        elif name == "oauth2_credentials" and row.get("hash_secret"):
+            row["client_secret"] = hashes.secret(row["client_secret"])
         elif name == "ca_certificates":
             certificate = pem.certificate(row["cert"])
             row["cert_digest"] = certificate.digest if certificate else None

@@ -13,10 +13,10 @@ import traceback
 from typing import Any
 
 from . import hostnames, identities, insights, telemetry
-from .inspect_dataplane import selected_by_service, tags
 from .kinds import KINDS
 from .labels import DISPLAY_NAME, ENV, MESH, ORIGIN, ZONE
 from .node import Node
+from .selection import selected_by_service, tags
 from .store import Resource, now
 
 # How often the controllers look.

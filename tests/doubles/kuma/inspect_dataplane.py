@@ -2,19 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Paths below one resource: which proxies a policy or service selects, what a proxy would be told."""
+"""Paths below one resource: which proxies a policy or service selects, what a proxy has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from . import inspect_policies
 from .errors import Refused, bad_request
 from .kinds import Kind
 from .node import Node
+from .selection import selected_by_policy, selected_by_service
 from .store import Resource
 
 Handler = Callable[[Node, Resource, list], Any]
+_INSPECT: dict[str, Handler] = {
+    "_layout": lambda node, resource, _: inspect_policies.layout(node, resource),
+    "_policies": lambda node, resource, _: inspect_policies.of_proxy(node, resource),
+    "_inbounds": lambda node, resource, path: inspect_policies.of_inbound(node, resource, path[1]),
+    "_outbounds": lambda node, resource, path: inspect_policies.of_outbound(node, resource, path[1]),
+}
 
 
 def find(kind: Kind, path: list[str]) -> Handler | None:
@@ -28,7 +36,8 @@ def find(kind: Kind, path: list[str]) -> Handler | None:
     if kind.name != "Dataplane":
         return None
     if path[-1] == "_policies" or text == "_layout":
-        return _needs_mesh_services
+        inspect = _INSPECT.get(path[0] if len(path) in (1, 3) else "")
+        return (lambda node, resource, path: _with_mesh_services(inspect, node, resource, path)) if inspect else None
     if text == "_config":
         return _config
     return _admin if text in ("xds", "stats", "clusters") else None
@@ -40,52 +49,17 @@ def _references(node: Node, resource: Resource, selects: Callable[[Resource, Res
     return {"items": items, "total": len(items)}
 
 
-def _contains(labels: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(labels.get(name) == value for name, value in wanted.items())
-
-
-def tags(proxy: Resource) -> list[dict[str, str]]:
-    return [one.get("tags", {}) for one in proxy.spec.get("networking", {}).get("inbound", [])]
-
-
-def selected_by_policy(policy: Resource, proxy: Resource) -> bool:
-    ref = policy.spec.get("targetRef") or {"kind": "Mesh"}
-    kind = ref["kind"]
-    gateway = proxy.spec.get("networking", {}).get("gateway") is not None
-    if ref.get("proxyTypes") and ("Gateway" if gateway else "Sidecar") not in ref["proxyTypes"]:
-        return False
-    if kind == "Mesh":
-        return True
-    if kind == "Dataplane":
-        return ref["name"] == proxy.name if ref.get("name") else _contains(proxy.labels, ref.get("labels") or {})
-    wanted = dict(ref.get("tags") or {})
-    if kind in ("MeshService", "MeshServiceSubset") and ref.get("name"):
-        wanted["kuma.io/service"] = ref["name"]
-    return kind in ("MeshSubset", "MeshService", "MeshServiceSubset") and any(
-        _contains(one, wanted) for one in tags(proxy)
-    )
-
-
-def selected_by_service(service: Resource, proxy: Resource) -> bool:
-    selector = service.spec.get("selector", {})
-    if selector.get("dataplaneTags"):
-        return any(_contains(one, selector["dataplaneTags"]) for one in tags(proxy))
-    if selector.get("dataplaneLabels"):
-        return _contains(proxy.labels, selector["dataplaneLabels"].get("matchLabels") or {})
-    return bool(selector.get("dataplaneRef")) and selector["dataplaneRef"].get("name") == proxy.name
-
-
 def _hostnames(node: Node, resource: Resource, path: list[str]) -> dict[str, Any]:
     addresses = (resource.status or {}).get("addresses", [])
     items = [{"hostname": one["hostname"], "zones": [{"name": node.options.zone}]} for one in addresses]
     return {"items": items, "total": len(items)}
 
 
-def _needs_mesh_services(node: Node, resource: Resource, path: list[str]) -> Any:
+def _with_mesh_services(inspect: Handler, node: Node, resource: Resource, path: list[str]) -> Any:
     mesh = node.store.get("Mesh", "", resource.mesh)
     if mesh is None or mesh.spec.get("meshServices", {}).get("mode") != "Exclusive":
         raise bad_request(f"bad request: can't use {path[-1]} endpoint without meshService enabled")
-    raise Refused(501, "Not part of the double", "the double computes no proxy configuration")
+    return inspect(node, resource, path)
 
 
 def _config(node: Node, resource: Resource, path: list[str]) -> Any:

@@ -16,10 +16,10 @@ from typing import Any
 from .. import auth, tokens
 from ..errors import Refused, encode, not_found
 from ..http_server import Request, Response
-from ..inspect_dataplane import selected_by_service
 from ..kinds import KINDS
 from ..node import Node
 from ..resources import Resources
+from ..selection import selected_by_service
 from ..store import Resource
 from .postgres import PostgresStore
 

@@ -39,6 +39,8 @@ ARGUMENT_SPEC = {
     "known_variables": {"type": "list", "elements": "str", "default": []},
     "roles_path": {"type": "path"},
     "supported_versions": {"type": "list", "elements": "str", "default": []},
+    "held_version": {"type": "str", "default": ""},
+    "specs": {"type": "list", "elements": "path", "default": []},
     "network_plugins": {"type": "list", "elements": "str", "default": ["calico", "flannel", "none"]},
     "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
     "control_plane_group": {"type": "str", "default": "kube_control_plane"},
@@ -57,7 +59,7 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validation, params = self.validate_argument_spec(ARGUMENT_SPEC)
         try:
-            catalog = self._catalog(params["roles_path"])
+            catalog = self._catalog(params["roles_path"], params["specs"])
         except SpecError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
         variables = task_vars or {}
@@ -70,12 +72,13 @@ class ActionModule(ActionBase):
             worker_group=params["worker_group"],
             registry_group=params["registry_group"],
             supported_versions=tuple(params["supported_versions"]),
+            held_version=params["held_version"],
             network_plugins=tuple(params["network_plugins"]),
             architectures=tuple(params["architectures"]),
             known_variables=frozenset({*catalog.variables, *params["known_variables"]})
             if catalog.roles
             else frozenset(),
-            variable_prefixes=catalog.roles,
+            variable_prefixes=catalog.prefixes,
         )
         judgement = judge(
             inventory.hosts if params["hosts"] is None else params["hosts"],
@@ -100,9 +103,9 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=report(problems, offline=bool(catalog.roles)))
         return result
 
-    def _catalog(self, roles_path: str | None) -> Catalog:
+    def _catalog(self, roles_path: str | None, specs: list[str]) -> Catalog:
         if not roles_path:
             return Catalog()
         if YAML_ERROR is not None:
             raise SpecError(missing_required_lib("PyYAML"))
-        return read_roles(roles_path)
+        return read_roles(roles_path, specs)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _input_gateway as gateway
@@ -20,6 +21,8 @@ ADDONS = ("storage", "monitoring", "kuma", "kong")
 NAMES = (
     *gateway.NAMES,
     *mesh.NAMES,
+    "monitoring_prometheus_volume",
+    "monitoring_retention_size",
     "monitoring_slos",
     "monitoring_storage_class",
     "platform_addons",
@@ -31,7 +34,7 @@ Values = t.Mapping[str, t.Any]
 
 def check_addons(values: Values, _around: object) -> list[Finding]:
     """Judge what the add-ons' variables say together."""
-    findings = [*_check_names(values), *_check_storage(values), *_check_slos(values)]
+    findings = [*_check_names(values), *_check_storage(values), *_check_slos(values), *_check_retention(values)]
     if "kong" in (values.get("platform_addons") or []):
         findings += gateway.check_gateway(values)
     if values.get("kong_database") or values.get("kong_package"):
@@ -68,6 +71,24 @@ def _check_storage(values: Values) -> list[Finding]:
         problem = "holds for no volume of storage_provider local-path"
         return [Finding("storage_expands", True, problem, "use false, or storage_provider: external")]
     return []
+
+
+def _check_retention(values: Values) -> list[Finding]:
+    """Prometheus deletes by size only what it knows of; a volume that is smaller than that fills up."""
+    size, volume = (_bytes(values.get(name)) for name in ("monitoring_retention_size", "monitoring_prometheus_volume"))
+    if size is None or volume is None or size < volume or values.get("monitoring_storage_class") == "none":
+        return []
+    problem = f"does not fit into monitoring_prometheus_volume {values['monitoring_prometheus_volume']}"
+    remedy = "keep less, at most about 80 % of the volume, or make the volume larger"
+    return [Finding("monitoring_retention_size", values["monitoring_retention_size"], problem, remedy)]
+
+
+def _bytes(text: t.Any) -> float | None:
+    """Of 8GB as Prometheus counts, by 1024, and of 10Gi or 10G as Kubernetes does."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTPE]?)(B|i)?", str(text))
+    if match is None:
+        return None
+    return float(match[1]) * (1024 if match[3] else 1000) ** " KMGTPE".index(match[2] or " ")
 
 
 def _check_slos(values: Values) -> list[Finding]:

@@ -56,6 +56,8 @@ class Rules:
     worker_group: str = "kube_node"
     registry_group: str = "registry"
     supported_versions: tuple[str, ...] = ()
+    # What the registry holds; empty as long as nobody knows.
+    held_version: str = ""
     network_plugins: tuple[str, ...] = ("calico", "flannel", "none")
     architectures: tuple[str, ...] = ("amd64", "arm64")
     known_variables: frozenset[str] = frozenset()

@@ -21,7 +21,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_findin
     listed,
     parse_address,
     parse_network,
-    parse_version,
 )
 
 _UNIT = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -271,10 +270,10 @@ QUANTITY = simple(
     "write it like 64Mi or 50m",
 )
 VERSION = simple(
-    "a version",
-    lambda v: parse_version(v) is not None,
-    "is not a version",
-    'write it in quotes like "v1.36.4" or "1.36"',
+    "a whole version with its v",
+    lambda v: isinstance(v, str) and re.fullmatch(r"v\d+\.\d+\.\d+", v) is not None,
+    "is not a whole version with its v",
+    'write it in quotes like "v1.36.4"',
 )
 PEM = simple(
     "certificates in PEM",

@@ -49,6 +49,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_forms 
     judge_scalar,
     matching,
     no_doubles,
+    one_of,
     simple,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_kubernetes import (
@@ -147,6 +148,23 @@ JUDGED_BY_PROMETHEUS = any_text("Prometheus' own format; it says what is wrong w
 DATABASE = matching(
     r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "is not a name as PostgreSQL has it", "use letters, digits, _ and -"
 )
+MONITORING_COMPONENTS = (
+    "alertmanager",
+    "blackbox-exporter",
+    "grafana",
+    "kube-state-metrics",
+    "metrics-server",
+    "prometheus",
+    "prometheus-operator",
+)
+
+
+def _judge_resources_of(value: t.Any) -> t.Sequence[Fault]:
+    if not isinstance(value, t.Mapping):
+        return (Fault("is not a dictionary", "write it like {requests: {memory: 64Mi}, limits: {memory: 128Mi}}"),)
+    return RESOURCES.judge(value)
+
+
 RULES_BY_NAME: dict[str, Form] = {
     "bundle_build_jobs": between(1, 64),
     "bundle_components[]": COMPONENT,
@@ -247,6 +265,8 @@ RULES_BY_NAME: dict[str, Form] = {
     "monitoring_control_planes[]": HOST_NAME,
     "monitoring_deadman_url": URL,
     "monitoring_grafana_admin_password": PASSWORD,
+    "monitoring_endpoints[].name": DNS_LABEL,
+    "monitoring_endpoints[].url": URL,
     "monitoring_group_wait": DURATION,
     "monitoring_kubeconfig": KUBECONFIG,
     "monitoring_nodes[]": HOST_NAME,
@@ -254,8 +274,12 @@ RULES_BY_NAME: dict[str, Form] = {
     "monitoring_observer_retention_size": PROMETHEUS_SIZE,
     "monitoring_prometheus_volume": QUANTITY,
     "monitoring_receivers[].name": JUDGED_BY_ALERTMANAGER,
+    "monitoring_prometheus_replicas": between(1, 10),
     "monitoring_registries[]": HOST_NAME,
     "monitoring_registry_ports[]": PORT,
+    "monitoring_resources": each_key(
+        one_of(MONITORING_COMPONENTS, "is no component of monitoring"), _judge_resources_of, "resources by component"
+    ),
     "monitoring_retention": DURATION,
     "monitoring_retention_size": PROMETHEUS_SIZE,
     "monitoring_rule_groups[].name": JUDGED_BY_PROMETHEUS,

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import (
@@ -54,6 +53,9 @@ SETTINGS = (
     "kubernetes_pod_cidr",
     "kubernetes_service_cidr",
     "kubernetes_version",
+    "monitoring_node_exporter_port",
+    "monitoring_observer_alertmanager_port",
+    "monitoring_observer_port",
     "network_plugin",
     "registry_metrics_port",
     "registry_port",
@@ -197,24 +199,25 @@ def check_host_outside(host: dict[str, t.Any], name: str, network: Network) -> l
 
 
 def check_version(settings: dict[str, t.Any], rules: Rules) -> list[Finding]:
+    """Kubernetes is installed as the registry holds it: kubeadm asks for images of exactly this version."""
     value = settings.get("kubernetes_version")
-    if value is None or not rules.supported_versions:
+    if value is None:
+        return []
+    if rules.held_version and value != rules.held_version:
+        remedy = f"leave it out, or fill the registry with a bundle of Kubernetes {value} first"
+        return [Finding("kubernetes_version", value, f"is not what the registry holds, {rules.held_version}", remedy)]
+    if not rules.supported_versions:
         return []
     choice = f"supported: {', '.join(rules.supported_versions)}"
     version = parse_version(value)
     if version is None:
         why = "is not text, YAML took it for a number" if isinstance(value, (int, float)) else "is not a version"
-        return [Finding("kubernetes_version", value, why, f'write it in quotes like "1.36.4" ({choice})')]
-    same_minor = []
+        return [Finding("kubernetes_version", value, why, f'write it in quotes like "v1.36.4" ({choice})')]
     for supported in rules.supported_versions:
         known = parse_version(supported)
-        if known is not None and known[:2] == version[:2]:
-            if known[2] is None or version[2] is None or known[2] == version[2]:
-                return []
-            same_minor.append(supported)
-    nearest = same_minor or difflib.get_close_matches(str(value).lstrip("v"), rules.supported_versions, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[-1]}? " if nearest else ""
-    return [Finding("kubernetes_version", value, "is not supported", f"{hint}{choice}")]
+        if known is not None and known[:2] == version[:2] and (known[2] is None or known[2] == version[2]):
+            return []
+    return [Finding("kubernetes_version", value, "is not supported", choice)]
 
 
 def check_choices(hosts: list[dict[str, t.Any]], settings: dict[str, t.Any], rules: Rules) -> list[Finding]:
@@ -246,9 +249,15 @@ def check_choices(hosts: list[dict[str, t.Any]], settings: dict[str, t.Any], rul
     return findings
 
 
+def sides_of(name: str) -> tuple[str, ...]:
+    """On which hosts a port is taken. Registry hosts are not cluster nodes, so their ports cannot clash with theirs."""
+    if name == "monitoring_node_exporter_port":
+        return ("kubernetes", "registry")
+    return ("registry",) if name.startswith(("registry_", "monitoring_observer_")) else ("kubernetes",)
+
+
 def check_ports(settings: dict[str, t.Any]) -> list[Finding]:
     findings = []
-    # Registry hosts are not cluster nodes, so their ports cannot clash with those of the nodes.
     taken: dict[str, dict[int, str]] = {"registry": {}, "kubernetes": dict(NODE_PORTS)}
     for name in sorted(key for key in settings if key.endswith("_port") and settings[key] is not None):
         value = settings[name]
@@ -256,16 +265,17 @@ def check_ports(settings: dict[str, t.Any]) -> list[Finding]:
         if port is None or not 0 < port < 65536:
             findings.append(Finding(name, value, "is not a port", "use a number between 1 and 65535"))
             continue
-        side = name.split("_", maxsplit=1)[0]
-        owner = taken.setdefault(side, {}).get(port)
+        sides = sides_of(name)
+        owner = next((taken[side][port] for side in sides if port in taken[side]), None)
         if owner is not None:
             findings.append(Finding(name, value, f"is already taken by {owner} on the same host", "use another port"))
-        elif side == "kubernetes" and port in NODE_PORT_RANGE:
+        elif "kubernetes" in sides and port in NODE_PORT_RANGE:
             limits = f"{NODE_PORT_RANGE.start}-{NODE_PORT_RANGE.stop - 1}"
             findings.append(
                 Finding(name, value, f"lies in the range of NodePort services {limits}", "use another port")
             )
-        taken[side].setdefault(port, name)
+        for side in sides:
+            taken[side].setdefault(port, name)
     return findings
 
 

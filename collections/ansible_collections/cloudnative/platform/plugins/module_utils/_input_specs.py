@@ -76,6 +76,8 @@ class Catalog:
 
     variables: Mapping[str, Option] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    # How the names of variables begin that are ours.
+    prefixes: tuple[str, ...] = ()
 
     @property
     def defaults(self) -> dict[str, t.Any]:
@@ -118,7 +120,8 @@ def read_yaml(path: str) -> dict[str, t.Any]:
     return content if isinstance(content, dict) else {}
 
 
-def read_roles(directory: str) -> Catalog:
+def read_roles(directory: str, specs: t.Iterable[str] = ()) -> Catalog:
+    """The variables of all roles below a directory, and those of further files, whose defaults stand in their specs."""
     variables: dict[str, Option] = {}
     roles = []
     for path in sorted(glob.glob(os.path.join(directory, "*", "meta", "argument_specs.yml"))):
@@ -133,7 +136,13 @@ def read_roles(directory: str) -> Catalog:
         raise SpecError(
             f"roles_path: {directory} holds no role with meta/argument_specs.yml; give the directory of roles"
         )
-    return Catalog(variables, tuple(roles))
+    prefixes = set(roles)
+    for path in specs:
+        for entry in (read_yaml(path).get("argument_specs") or {}).values():
+            for name, spec in (entry.get("options") or {}).items():
+                variables.setdefault(name, variable_of(name, spec, {name: spec.get("default")}))
+                prefixes.add(name.partition("_")[0])
+    return Catalog(variables, tuple(roles), tuple(sorted(prefixes)))
 
 
 def kind_of(value: t.Any) -> str:

@@ -97,6 +97,23 @@ def mask_only(module: AnsibleModule, option: t.Any, secrets: set[str]) -> None:
     module.no_log_values.update(secrets)
 
 
+def open_kubeconfig(module: AnsibleModule, given: t.Any) -> dict[str, t.Any] | str | None:
+    """Parse a kubeconfig. From then on what is secret in it is masked, and nothing else of it, even if this fails."""
+    try:
+        kubeconfig = parse_kubeconfig(given)
+    except ConfigError:
+        if _may_be_path(given):
+            mask_only(module, given, set())
+        raise
+    mask_only(module, [given, kubeconfig], secrets_of(kubeconfig))
+    return kubeconfig
+
+
+def _may_be_path(given: t.Any) -> bool:
+    """Whether it may be shown as the name of a file: the content of a kubeconfig must not."""
+    return isinstance(given, str) and len(given) < 256 and "\n" not in given and not given.lstrip().startswith("{")
+
+
 def parse_kubeconfig(kubeconfig: t.Any) -> dict[str, t.Any] | str | None:
     """Accept a path, a dictionary, or a dictionary that a survey or a template made a string of."""
     if isinstance(kubeconfig, str) and kubeconfig.lstrip().startswith("{"):
@@ -111,6 +128,11 @@ def parse_kubeconfig(kubeconfig: t.Any) -> dict[str, t.Any] | str | None:
     if isinstance(kubeconfig, (str, os.PathLike)):
         path = os.path.expandvars(os.path.expanduser(os.fspath(kubeconfig)))
         if not any(os.path.exists(one) for one in path.split(os.pathsep)):
+            if not _may_be_path(os.fspath(kubeconfig)):
+                raise ConfigError(
+                    "kubeconfig is a text, but neither JSON nor the path of a file that exists; make a dictionary of "
+                    "the content of a file with the filter from_yaml"
+                )
             raise ConfigError(f"kubeconfig {path} does not exist")
         return path
     raise ConfigError(f"kubeconfig must be a path or a dictionary, not {type(kubeconfig).__name__}")

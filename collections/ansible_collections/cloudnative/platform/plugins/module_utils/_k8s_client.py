@@ -32,8 +32,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth imp
     ClientError,
     ConfigError,
     mask_only,
+    open_kubeconfig,
     parse_kubeconfig,
-    secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_errors import (
     ApiError,
@@ -48,6 +48,7 @@ __all__ = ["AUTH_ARG_SPEC", "ApiError", "ClientError", "Cluster", "ConfigError",
 LIBRARY_ERROR: str | None = None
 try:
     import urllib3
+    import yaml
     from kubernetes import client as kubernetes_client
     from kubernetes import config as kubernetes_config
     from kubernetes.config.config_exception import ConfigException
@@ -115,9 +116,7 @@ class Cluster:
         if LIBRARY_ERROR:
             module.fail_json(msg=missing_required_lib("kubernetes"), exception=LIBRARY_ERROR)
         try:
-            kubeconfig = parse_kubeconfig(module.params["kubeconfig"])
-            secrets = secrets_of(kubeconfig)
-            mask_only(module, [module.params["kubeconfig"], kubeconfig], secrets)
+            kubeconfig = open_kubeconfig(module, module.params["kubeconfig"])
             options = {name: module.params[name] for name in AUTH_ARG_SPEC if name != "kubeconfig"}
             return cls(kubeconfig=kubeconfig, timeout=timeout, **options)
         except ConfigError as e:
@@ -267,6 +266,11 @@ def _load(kubeconfig: dict[str, t.Any] | str | None, context: str | None, host: 
                 kubernetes_config.load_kube_config(
                     config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
                 )
+    except yaml.YAMLError as e:
+        # Not what stands there: it may be secret.
+        mark = getattr(e, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"the kubeconfig {kubeconfig or 'at its default place'} is not valid YAML{line}") from e
     except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         source = "given as a dictionary" if isinstance(kubeconfig, dict) else kubeconfig or "at its default place"
         raise ConfigError(f"the kubeconfig {source} can't be used: {e}") from e

@@ -99,15 +99,16 @@ def retry_delay(attempt: int, retry_after: str | None) -> float:
     return min(0.25 * 2**attempt, MAX_RETRY_DELAY) * random.uniform(0.8, 1.2)
 
 
-# An API server answers a definition that does not fit its kind's types with an error of its own, 500.
-_HOPELESS = "failed to create typed patch object"
+# An API server answers a definition that does not fit its kind's types, or a value that can't be read (base64, a
+# quantity, a time), with an error of its own, 500.
+_HOPELESS = ("failed to create typed patch object", "unable to convert unstructured object")
 
 
 def is_retriable(status: int, method: str, body: str = "") -> bool:
     """429 and 503 were not handled. 500, 502 and 504 may have been: only repeat what can be repeated."""
     if status in (429, 503):
         return True
-    return status in (500, 502, 504) and method.upper() != "POST" and _HOPELESS not in body
+    return status in (500, 502, 504) and method.upper() != "POST" and not any(text in body for text in _HOPELESS)
 
 
 def expired(token: str, now: datetime.datetime) -> str:

@@ -14,7 +14,8 @@ description:
     (CustomResourceDefinitions, namespaces, roles, configuration, workloads, the rest, webhooks), and waits for all of
     them together at the end.
   - Everything goes over one connection pool; what the API serves is asked once, in two requests.
-  - Unknown kinds, invalid YAML and objects that are defined twice are refused before anything is sent.
+  - Unknown kinds, invalid YAML, objects that are defined twice, and values of Secrets that are not text, or in C(data)
+    not base64, are refused before anything is sent.
   - Fields that are not set by the definitions are left to whoever set them.
 requirements:
   - jmespath, for O(wait_for)
@@ -37,15 +38,13 @@ options:
   definitions:
     description:
       - The objects, as a mapping, a YAML text (with any number of documents), or a list of mappings and texts.
-      - Objects of a kind that ends with C(List) are taken apart.
-      - Values of Secrets are masked in every output.
+      - Objects of a kind that ends with C(List) are taken apart. Values of Secrets are masked in every output.
     type: raw
     default: []
     aliases: [resource_definition, definition, inline]
   src:
     description:
-      - Paths of YAML or JSON files on the host the module runs on.
-      - A directory stands for the C(*.yml), C(*.yaml) and C(*.json) in it.
+      - Paths of YAML or JSON files on the host the module runs on. A directory stands for all such files in it.
     type: list
     elements: path
     default: []
@@ -71,7 +70,7 @@ options:
       files:
         description:
           - Names of the files, or patterns such as V(crd-*.yaml). All C(*.yml), C(*.yaml) and C(*.json) when not given.
-          - A name or pattern that no file of the artifact has is an error.
+            One that no file of the artifact has is an error.
         type: list
         elements: str
   registry:
@@ -209,12 +208,12 @@ options:
       expression:
         description:
           - JMESPath expression on the object. The condition holds when it is not null, not false and not empty.
+            Numbers stand in backticks.
         type: str
         required: true
   unschedulable_timeout:
     description:
-      - Seconds that a pod may be without a node that can take it, before that counts as a failure. More where an
-        autoscaler adds nodes.
+      - Seconds until a pod that no node can take counts as a failure. More where an autoscaler adds nodes.
     type: int
     default: 60
 author:
@@ -327,7 +326,7 @@ duration:
 
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.run import Run
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.run import Run, take_definitions
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import AUTH_ARG_SPEC, Cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_texts import REGISTRY_OPTIONS
@@ -388,11 +387,12 @@ def main() -> None:
         required_if=[("prune", True, ["owner"])],
         supports_check_mode=True,
     )
+    definitions = take_definitions(module)
     if module.params["artifacts"] and not module.params["registry"]:
         module.fail_json(msg="artifacts needs registry: the registry that holds them")
     if module.params["wait_for"] and not (module.params["wait"] and module.params["state"] == "present"):
         module.fail_json(msg="wait_for needs wait=true and state=present: otherwise nothing is waited for")
-    Run(module, Cluster.from_module(module))()
+    Run(module, Cluster.from_module(module), definitions)()
 
 
 if __name__ == "__main__":

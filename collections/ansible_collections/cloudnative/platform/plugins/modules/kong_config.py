@@ -15,6 +15,8 @@ description:
   - With a database it reads everything in parallel, compares, checks every entity that would be written with Kong's own
     schemas, and writes only what differs. Without one it gives each node the same document, where its hash differs.
   - Everything that is wrong with the documents is reported at once, before anything is written.
+  - A node without a database that can't be reached or answers with errors fails the run after the others were done. One
+    with a database that does so gets no further writes. In both cases the next run does what is missing.
   - Supports Kong Gateway OSS 3.9.
 extends_documentation_fragment:
   - cloudnative.platform._attributes
@@ -52,7 +54,7 @@ options:
       - V(absent) deletes the entities that the documents name, or without documents all that have O(owner)'s and
         O(select_tags)' tags. Not for a gateway without a database.
       - V(exported) changes nothing and returns what the gateway holds, as a document that, applied again, changes
-        nothing.
+        nothing. Without a database, of the first node that answers; a warning names those that do not.
       - V(rendered) asks no gateway and writes to O(dest) the bytes that nodes without a database are given, so that a
         new one can be started with them.
     type: str
@@ -96,7 +98,7 @@ options:
   dest:
     description:
       - Path of a file, only readable for its owner, that gets the document. The whole export with O(state=exported),
-        otherwise the bytes that nodes without a database hold, for C(declarative_config) or a Secret.
+        otherwise the bytes for nodes without a database, once one took them, for C(declarative_config) or a Secret.
     type: path
   ready_only:
     description:
@@ -108,7 +110,7 @@ options:
   kubernetes_secret:
     description:
       - Secret in the namespace of O(kubernetes) that gets the bytes that nodes without a database hold, so that new
-        pods load them. Written after the nodes took the document, so it never holds what Kong refuses.
+        pods load them. Written after at least one node took the document, so it never holds what Kong refuses.
       - Needs the right to read and patch it.
     type: dict
     suboptions:
@@ -264,7 +266,7 @@ config:
   type: dict
 requests:
   description: Number of requests that were sent.
-  returned: always
+  returned: when there is a gateway to ask, which O(state=rendered) does not do
   type: int
 duration:
   description: Seconds the call took.
@@ -272,6 +274,7 @@ duration:
   type: float
 """
 
+import functools
 import time
 import typing as t
 
@@ -346,12 +349,12 @@ def carry_out(module: MaskedModule, wish: run.Wish, outcome: run.Outcome) -> Non
         if params["mode"] not in ("auto", about.mode):
             other = {POSTGRES: "has a database", DBLESS: "has no database, its Admin API is read-only"}[about.mode]
             raise KongError(f"mode is {params['mode']}, but Kong at {admin.name} {other}")
-        schemas = Schemas(admin, about, cache_dir(params))
+        schemas = functools.partial(Schemas, directory=cache_dir(params))
         if about.mode == DBLESS:
             dbless_mode.carry_out(found, down, schemas, wish, outcome)
         else:
             outcome.warnings += down
-            database_mode.carry_out(admin, about, schemas, wish, outcome)
+            database_mode.carry_out(admin, about, schemas(admin, about), wish, outcome)
     if params["wait_proxy"] and outcome.changed and not module.check_mode:
         # Only here: what it needs takes as long to load as all the rest of this module.
         from ansible_collections.cloudnative.platform.plugins.module_utils._kong import proxy

@@ -14,6 +14,8 @@ description:
     to site, and puts them into the cluster by server-side apply, custom resource definitions first, webhooks last.
   - Makes the certificates of the control plane, keeps them in the cluster and renews them before they expire, or takes
     given ones. Webhooks, control plane and sidecars trust the same authority at all times.
+  - Refuses, before anything is sent, a version that the one that runs may not go to; a step back, more than two minor
+    versions in one step, data planes that would be too far away, or resources that the new version refuses.
   - Labels the namespaces whose pods get a sidecar.
   - Ends when the control plane runs and its webhooks answer.
 extends_documentation_fragment:
@@ -196,6 +198,12 @@ options:
       - Owner of the mesh's resources, whose objects go with O(state=absent).
     type: str
     default: kuma-mesh
+  skip_upgrade_checks:
+    description:
+      - Whether to go to another version of Kuma although what runs may not go there, as when the data planes that are
+        too old are given up. What stands against it is warned of then.
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds until everything must run.
@@ -302,6 +310,7 @@ ARGUMENT_SPEC = {
     "namespaces": {"type": "list", "elements": "str", "default": []},
     "definitions": {"type": "raw", "default": []},
     "mesh_owner": {"type": "str", "default": "kuma-mesh"},
+    "skip_upgrade_checks": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 300},
 }
 

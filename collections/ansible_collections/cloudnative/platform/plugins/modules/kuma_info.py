@@ -25,7 +25,8 @@ attributes:
 options:
   policies:
     description:
-      - Whether each dataplane's own policies are asked for, with one request each.
+      - Whether the policies of each dataplane are asked for. That takes two requests for each dataplane and one for
+        each of its inbounds and outbounds.
     type: bool
     default: false
   target_version:
@@ -43,6 +44,11 @@ EXAMPLES = r"""
   cloudnative.platform.kuma_info:
     api_url: https://mesh.internal:5682
     ca_cert: /etc/ssl/internal-ca.pem
+  register: mesh
+
+- name: See which policies each dataplane has
+  cloudnative.platform.kuma_info:
+    policies: true
   register: mesh
 
 - name: See whether it may be upgraded
@@ -110,6 +116,9 @@ dataplanes:
   description:
     - Dataplanes, with C(mesh), C(name), C(zone), C(workload), C(online), C(version), C(envoy), C(compatible),
       C(certificate_expiry), C(identity), and with O(policies) C(policies).
+    - C(policies) has an entry for each policy that the dataplane has, with its C(kind) and C(name), and the C(inbounds)
+      and C(outbounds) that it is about; both are empty for one of the whole dataplane. It is null where the control
+      plane does not tell, as in a mesh without C(meshServices).
   returned: success
   type: list
   elements: dict

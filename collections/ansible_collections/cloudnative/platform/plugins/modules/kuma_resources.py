@@ -54,15 +54,25 @@ options:
     description:
       - Who may call whom, as a mapping or the path of a file. It becomes one MeshTrafficPermission for each service
         that is called, next to the other resources. An unknown service, services that share an identity, and services
-        that call each other in a ring, are errors.
+        that call each other in a ring, are errors. So is a key that stands twice, which of a mapping Ansible itself
+        has to be told to refuse (C(duplicate_dict_key) in C(ansible.cfg)).
+      - Names of what it becomes end with C(-) and the mesh, unless that is V(default).
+      - Callers are known by their identities. One that no MeshIdentity of the mesh gives is an error.
     type: raw
   network_policies:
     description:
       - Whether O(call_graph) becomes NetworkPolicies as well, for the services of which it says where their pods are.
         Their namespaces are locked, but for DNS, the control plane and the monitoring. For O(mode=kubernetes), in a
         network that enforces them.
+      - Where the graph does not say otherwise, they let in Prometheus from O(monitoring_namespace) and the control
+        plane from O(kubernetes.namespace), and let out what O(observability) sends to a collector.
     type: bool
     default: false
+  monitoring_namespace:
+    description:
+      - Namespace of Prometheus, which O(network_policies) let get at the metrics of the proxies.
+    type: str
+    default: monitoring
   observability:
     description:
       - Policies that make the proxies tell what they see, next to the other resources. Metrics are served to
@@ -191,14 +201,15 @@ options:
   state:
     description:
       - V(present) makes the control plane hold the documents.
-      - V(absent) deletes the resources that the documents name, or without documents all that belong to O(owner).
+      - V(absent) deletes the resources that the documents name, or without documents all that belong to O(owner). It
+        refuses what belongs to another owner, and the control plane's own secrets.
     type: str
     choices: [present, absent]
     default: present
   owner:
     description:
       - Name of whom the documents belong to. Each resource gets the label C(cloudnative.platform/owner). One that has
-        another owner's is refused.
+        another owner's is refused before anything is written or deleted, also when no owner is given.
     type: str
   prune:
     description:
@@ -322,8 +333,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth imp
     AUTH_ARG_SPEC,
     ConfigError,
     mask_only,
-    parse_kubeconfig,
-    secrets_of,
+    open_kubeconfig,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import run
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
@@ -337,6 +347,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "src": {"type": "list", "elements": "path", "default": []},
     "call_graph": {"type": "raw"},
     "network_policies": {"type": "bool", "default": False},
+    "monitoring_namespace": {"type": "str", "default": "monitoring"},
     "observability": {
         "type": "dict",
         "options": {
@@ -388,8 +399,8 @@ def main() -> None:
     module.params["resources"] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     kubeconfig = params["kubernetes"]["kubeconfig"]
     try:
-        parsed = parse_kubeconfig(kubeconfig)
-        mask_only(module, [params["resources"], kubeconfig, parsed], secrets_of(parsed))
+        mask_only(module, params["resources"], set())
+        open_kubeconfig(module, kubeconfig)
         call = run.Call(params, module.check_mode)
         module.no_log_values.update(call.secrets())
         call.carry_out(outcome)

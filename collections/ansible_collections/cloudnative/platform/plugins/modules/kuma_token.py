@@ -153,6 +153,7 @@ requests:
 """
 
 import base64
+import dataclasses
 import grp
 import os
 import pwd
@@ -186,6 +187,9 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "mode": {"type": "str", "default": "0600"},
 }
 
+#: Stands for a token that check mode does not ask for.
+PREDICTED = "(a token that this run would issue)"
+
 
 def revoked(control: ControlPlane, wish: tokens.Wish) -> set[str]:
     """Ids of revoked tokens. Whoever may not read them may not issue tokens either, and is told so then."""
@@ -212,33 +216,49 @@ def issue(control: ControlPlane, wish: tokens.Wish) -> str:
         raise
 
 
-def keep(module: AnsibleModule, control: ControlPlane, wish: tokens.Wish, result: dict[str, t.Any]) -> None:
-    params = module.params
-    directory = os.path.dirname(params["path"]) or "."
+def checked(params: dict[str, t.Any], found: files.Found) -> files.Wanted:
+    """The file, with the content that it has; whatever would stand in the way of writing it is told now."""
+    path = params["path"]
+    directory = os.path.dirname(path) or "."
     if not os.path.isdir(directory):
         raise KumaError(f"directory {directory} does not exist: make it first, a token that can't be written is lost")
-    found = files.observe(params["path"])
+    wanted = files.Wanted(
+        path=path,
+        mode=files.parse_mode(params["mode"], path),
+        owner=params["owner"] or pwd.getpwuid(os.geteuid()).pw_name,
+        group=params["group"] or grp.getgrgid(os.getegid()).gr_name,
+        content=found.content or b"",
+        secret=True,
+    )
+    if wanted.mode & 0o077 and not params["group"]:
+        raise KumaError(f"mode {params['mode']} lets others read the token: name the group that is to read it")
+    files.uid_of(wanted.owner, path)
+    files.gid_of(wanted.group, path)
+    # Refuses what is no file.
+    files.plan(wanted, found)
+    return wanted
+
+
+def keep(module: AnsibleModule, control: ControlPlane, wish: tokens.Wish, result: dict[str, t.Any]) -> None:
+    found = files.observe(module.params["path"])
+    # A token that was issued and can't be kept is lost, and good all the same.
+    wanted = checked(module.params, found)
     text = (found.content or b"").decode("utf-8", "replace")
     module.no_log_values.update(filter(None, [text.strip()]))
     why = tokens.reason(text, wish, time.time(), ())
     if why is None:
         why = tokens.reason(text, wish, time.time(), revoked(control, wish))
     if why is not None:
+        directory = os.path.dirname(wanted.path) or "."
+        if not os.access(directory, os.W_OK):
+            raise KumaError(f"no file can be written in {directory}: become a user who may, a token would be lost")
         result.update(reason=why)
-        result["actions"].append(f"issue a token for {params['path']}: {why}")
+        result["actions"].append(f"issue a token for {wanted.path}: {why}")
+        new = PREDICTED
         if not module.check_mode:
-            text = issue(control, wish)
+            new = text = issue(control, wish)
             module.no_log_values.add(text)
-    wanted = files.Wanted(
-        path=params["path"],
-        mode=files.parse_mode(params["mode"], params["path"]),
-        owner=params["owner"] or pwd.getpwuid(os.geteuid()).pw_name,
-        group=params["group"] or grp.getgrgid(os.getegid()).gr_name,
-        content=(b"" if why is not None and module.check_mode else text.encode()),
-        secret=True,
-    )
-    if wanted.mode & 0o077 and not params["group"]:
-        raise KumaError(f"mode {params['mode']} lets others read the token: name the group that is to read it")
+        wanted = dataclasses.replace(wanted, content=new.encode())
     plan = files.plan(wanted, found)
     result["changed"] = plan.needed or why is not None
     if plan.needed:

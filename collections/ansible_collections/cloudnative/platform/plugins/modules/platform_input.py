@@ -78,6 +78,7 @@ options:
       - Values of the variables that are judged, by their names. They win over O(hosts[].settings).
       - Known names are V(kubernetes_api_name), V(kubernetes_api_port), V(kubernetes_dns_domain),
         V(kubernetes_node_cidr_mask), V(kubernetes_pod_cidr), V(kubernetes_service_cidr), V(kubernetes_version),
+        V(monitoring_node_exporter_port), V(monitoring_observer_alertmanager_port), V(monitoring_observer_port),
         V(network_plugin), V(registry_metrics_port), V(registry_port), V(registry_push_metrics_port) and
         V(registry_push_port).
     type: dict
@@ -101,6 +102,19 @@ options:
         values may be. What is set nowhere is judged by its value in their C(defaults/main.yml), unless that is a
         template.
     type: path
+  specs:
+    description:
+      - Further files with C(argument_specs), for variables that belong to no role, such as those of playbooks.
+        With O(roles_path) only.
+    type: list
+    elements: path
+    default: []
+  held_version:
+    description:
+      - The version of Kubernetes that the registry holds, such as V(v1.36.4). C(kubernetes_version) must be the same.
+      - Nothing is compared when it is empty.
+    type: str
+    default: ""
   supported_versions:
     description:
       - Versions of Kubernetes that can be installed, such as V(1.36) or V(1.36.4).

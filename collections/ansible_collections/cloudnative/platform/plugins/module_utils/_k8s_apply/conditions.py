@@ -36,6 +36,7 @@ except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
 
 SHOWN = 200
+NUMBERS = "numbers stand in backticks, as in spec.replicas >= `1`, and only numbers compare with numbers"
 
 
 def compiled(expression: str, source: str) -> Rule:
@@ -53,6 +54,9 @@ def compiled(expression: str, source: str) -> Rule:
         except jmespath.exceptions.JMESPathError as e:
             # A function was given null, because what it is about isn't there yet.
             return Readiness(State.WAITING, f"{expression}: {' '.join(str(e).split())}")
+        except (TypeError, ValueError) as e:
+            # Of what the library leaves to Python's own operators.
+            return Readiness(State.FAILED, f"{expression} can't be evaluated: {e}; {NUMBERS}")
         if value or (value == 0 and not isinstance(value, bool)):
             return READY
         text = json.dumps(value, ensure_ascii=False)

@@ -8,10 +8,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import os
+import re
 import typing as t
 
 yaml: t.Any = None
@@ -20,6 +19,7 @@ with contextlib.suppress(ImportError):  # the `kubernetes` library brings it; a 
 
 # What PyYAML does beyond what Kubernetes' own reader does: a date becomes an object, a bare `=` an error.
 _UNWANTED_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 _loader: t.Any = None
 
@@ -83,8 +83,15 @@ def parse_yaml(text: str, source: str) -> list[t.Any]:
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(e, "problem", None) or str(e).splitlines()[0]
-        raise DefinitionError(f"{source}{where}: not valid YAML: {problem}") from e
+        raise DefinitionError(f"{source}{where}: not valid YAML: {_problem(e)}") from e
+
+
+def _problem(error: Exception) -> str:
+    """What the parser says, but for names of tags and aliases: a password that begins with ! or * is read as one."""
+    text = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if re.search(r"\b(tag|alias)\b", text):
+        return re.sub(r" '.*'$", "", text) + "; a text that begins with ! or * must be quoted"
+    return text
 
 
 def _yaml_loader() -> t.Any:
@@ -96,8 +103,40 @@ def _yaml_loader() -> t.Any:
             first: [(tag, pattern) for tag, pattern in entries if tag not in _UNWANTED_TAGS]
             for first, entries in base.yaml_implicit_resolvers.items()
         }
-        _loader = type("ManifestLoader", (base,), {"yaml_implicit_resolvers": resolvers})
+
+        def construct_document(self: t.Any, node: t.Any) -> t.Any:
+            _refuse_twice(node)
+            return base.construct_document(self, node)
+
+        own = {"yaml_implicit_resolvers": resolvers, "construct_document": construct_document}
+        _loader = type("ManifestLoader", (base,), own)
     return _loader
+
+
+def _refuse_twice(document: t.Any) -> None:
+    """YAML has each key of a mapping once; PyYAML takes the last one, and what the first one said is gone.
+
+    Looked at before anything is made of it: afterwards mappings that were merged (`<<`) have keys that nobody wrote.
+    """
+    left, seen = [document], set()
+    while left:
+        node = left.pop()
+        if isinstance(node, yaml.ScalarNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if not isinstance(node, yaml.MappingNode):
+            left += node.value
+            continue
+        first: dict[tuple[str, str], t.Any] = {}
+        for key, value in node.value:
+            left += [key, value]
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE_TAG:
+                continue
+            if (key.tag, key.value) in first:
+                line = first[key.tag, key.value].start_mark.line + 1
+                problem = f"key {key.value!r} stands there twice, first in line {line}; only one of them would count"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            first[key.tag, key.value] = key
 
 
 def read_files(paths: t.Iterable[str]) -> list[tuple[str, str]]:
@@ -127,14 +166,28 @@ def listed(given: t.Any) -> list[t.Any]:
     return list(given) if isinstance(given, list) else [given]
 
 
-def collect(items: t.Iterable[tuple[str, t.Any]]) -> list[Definition]:
-    """Definitions from (source, object or YAML text) pairs; lists are taken apart, each object is checked."""
-    definitions: list[Definition] = []
+def documents_of(items: t.Iterable[tuple[str, t.Any]]) -> list[tuple[str, t.Any]]:
+    """(source, object) from (source, object or YAML text) pairs; lists are taken apart, nothing is checked yet."""
+    found: list[tuple[str, t.Any]] = []
     for source, item in items:
         documents = parse_yaml(item, source) if isinstance(item, str) else [item]
         for number, document in enumerate(documents, start=1):
             where = f"{source} document {number}" if isinstance(item, str) and len(documents) > 1 else source
-            definitions += [_checked(body, where) for body in _expanded(document, where)]
+            # Nothing else makes values that JSON doesn't have, and looking at each takes its time.
+            for field in _foreign(document) if isinstance(item, str) and "!!" in item else ():
+                raise DefinitionError(f"{where}: {field} can't be sent as JSON: leave out the tag that begins with !!")
+            found += [(where, body) for body in _expanded(document, where)]
+    return found
+
+
+def collect(items: t.Iterable[tuple[str, t.Any]]) -> list[Definition]:
+    """Definitions from (source, object or YAML text) pairs; each object is checked."""
+    return checked(documents_of(items))
+
+
+def checked(documents: t.Iterable[tuple[str, t.Any]]) -> list[Definition]:
+    """Definitions from (source, object) pairs, if each can be one and none is there twice."""
+    definitions = [_checked(body, source) for source, body in documents]
     seen: dict[tuple[str, str, str | None, str], str] = {}
     for definition in definitions:
         key = (definition.group, definition.kind, definition.namespace, definition.name)
@@ -148,8 +201,22 @@ def _expanded(document: t.Any, source: str) -> list[t.Any]:
     if isinstance(document, list):
         return [body for item in document for body in _expanded(item, source)]
     if isinstance(document, dict) and str(document.get("kind", "")).endswith("List") and "items" in document:
+        if not isinstance(document["items"] or [], list):
+            raise DefinitionError(f"{source}: {document['kind']}: items must be a list")
         return list(document["items"] or [])
     return [document]
+
+
+def _foreign(value: t.Any, at: str = "") -> t.Iterator[str]:
+    """Where there are values that JSON does not have: bytes, a date, a set."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _foreign(one, f"{at}.{key}" if at else str(key))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _foreign(one, f"{at}[{number}]")
+    elif value is not None and not isinstance(value, (str, bool, int, float)):
+        yield at
 
 
 def _checked(body: t.Any, source: str) -> Definition:
@@ -165,19 +232,3 @@ def _checked(body: t.Any, source: str) -> Definition:
     if own is not None and not isinstance(own, str):
         raise DefinitionError(f"{source}: {body['kind']} {metadata['name']}: metadata.namespace must be a string")
     return Definition(body, source)
-
-
-def secrets_of(definitions: t.Iterable[Definition]) -> set[str]:
-    """Every value in the Secrets among the definitions, as it is and encoded."""
-    found: set[str] = set()
-    for definition in definitions:
-        if definition.kind != "Secret" or definition.group:
-            continue
-        for value in (definition.body.get("stringData") or {}).values():
-            found |= {str(value), base64.b64encode(str(value).encode()).decode()}
-        for value in (definition.body.get("data") or {}).values():
-            found.add(str(value))
-            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
-                found.add(base64.b64decode(str(value), validate=True).decode())
-    # Masking a word of one or two letters would hide nothing but garble everything.
-    return {value for value in found if len(value) > 2}

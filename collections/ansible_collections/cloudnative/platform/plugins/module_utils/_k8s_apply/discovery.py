@@ -108,14 +108,15 @@ def parse(answers: t.Iterable[t.Any]) -> Catalog:
 
 
 def from_crds(definitions: t.Iterable[Definition]) -> Catalog:
-    """What the CustomResourceDefinitions among the definitions are going to serve."""
+    """What the CustomResourceDefinitions among the definitions are going to serve. The server says which are wrong."""
     catalog: Catalog = {}
     for definition in definitions:
         if definition.kind != "CustomResourceDefinition" or definition.group != CRD_GROUP:
             continue
-        spec = definition.body.get("spec") or {}
-        names = spec.get("names") or {}
-        for version in spec.get("versions") or []:
+        spec = _mapping(definition.body.get("spec"))
+        names = _mapping(spec.get("names"))
+        versions = spec.get("versions")
+        for version in map(_mapping, versions if isinstance(versions, list) else []):
             if version.get("served", True):
                 group, name, kind = (
                     str(value) for value in (spec.get("group"), version.get("name"), names.get("kind"))
@@ -124,6 +125,10 @@ def from_crds(definitions: t.Iterable[Definition]) -> Catalog:
                     group, name, str(names.get("plural")), kind, spec.get("scope") == "Namespaced", from_crd=True
                 )
     return catalog
+
+
+def _mapping(value: t.Any) -> dict[str, t.Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def preferred(catalog: Catalog) -> dict[str, Resource]:

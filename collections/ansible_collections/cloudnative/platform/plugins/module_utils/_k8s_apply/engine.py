@@ -22,6 +22,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply im
     order,
     owner,
     reading,
+    secrets,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     CREATED,
@@ -96,7 +97,10 @@ class Engine:
             definitions = [owner.labelled(one, self.owned_by) for one in definitions]
         # Checked before it was installed, a kind of somebody else's definition can't be known.
         return self._resolve(
-            definitions, catalog, lambda one: self.check and not discovery.is_built_in(one.api_version)
+            definitions,
+            catalog,
+            lambda one: self.check and not discovery.is_built_in(one.api_version),
+            [problem for one in definitions for problem in secrets.problems_of(one)],
         )
 
     def send(self, planned: list[Planned]) -> list[Change]:
@@ -112,10 +116,15 @@ class Engine:
         return sent
 
     def _resolve(
-        self, definitions: list[Definition], catalog: Catalog, may_be_unknown: t.Callable[[Definition], bool]
+        self,
+        definitions: list[Definition],
+        catalog: Catalog,
+        may_be_unknown: t.Callable[[Definition], bool],
+        known: t.Sequence[str] = (),
     ) -> list[Planned]:
+        """Definitions with their namespace and their kind; raises with these problems and those that are found."""
         planned: list[Planned] = []
-        problems: list[str] = []
+        problems = list(known)
         for one in definitions:
             resource = catalog.get((one.api_version, one.kind))
             if resource is None and not may_be_unknown(one):

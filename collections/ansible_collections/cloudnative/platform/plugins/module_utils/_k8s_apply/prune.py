@@ -24,7 +24,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import WORKERS, Engine
-from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, ClientError
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 PAGE = 500
@@ -146,6 +146,25 @@ class Estate:
         if wide != known and not self.engine.check:
             self._after = self._write(wide)
             self._account(wide)
+
+    def withdraw(self) -> bool:
+        """Take the record away again if this run made it and nothing came of it: not one object was applied.
+
+        If that fails too, the record stays, which is harmless, and stays in the account of what was done.
+        """
+        done = [change for change in self.engine.done if change is not self._change]
+        if self._change is None or self._before is not None or self._after is None or self.owned or done:
+            return False
+        metadata = self._after["metadata"]
+        # Another run may have written into it by now.
+        condition = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+        try:
+            self.engine.cluster.request("DELETE", self._path, body={"preconditions": condition})
+        except ClientError:
+            return False
+        self.engine.done[:] = done
+        self._change = None
+        return True
 
     def close(self, pruned: bool) -> None:
         """Bring the record to what there is now, and count what became of it as one change."""

@@ -17,6 +17,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply im
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.changes import (
     UNCHANGED,
     ApplyError,
+    Change,
+    Planned,
     summary,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.conditions import (
@@ -27,15 +29,16 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.co
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.definitions import (
     Definition,
     DefinitionError,
-    collect,
+    checked,
+    documents_of,
     listed,
     read_files,
-    secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import from_crds
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.pods import Patience
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.secrets import secrets_in
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Target, Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ClientError, Cluster, mask_only
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import OciFilesError
@@ -45,9 +48,24 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+def take_definitions(module: AnsibleModule) -> list[t.Any]:
+    """What the option holds. First thing of all, so that every error can say which object and which field it means.
+
+    As a whole it leaves the result; of everything else there, only what is secret in it is masked.
+    """
+    given = listed(module.params["definitions"])
+    module.params["definitions"] = HIDDEN if given else []
+    mask_only(module, given, secrets_in(given))
+    return given
+
+
 class Run:
-    def __init__(self, module: AnsibleModule, cluster: Cluster) -> None:
+    def __init__(self, module: AnsibleModule, cluster: Cluster, given: list[t.Any]) -> None:
         params = module.params
+        self.given = given
         self.module = module
         self.params = params
         self.cluster = cluster
@@ -82,11 +100,10 @@ class Run:
     # -- steps --------------------------------------------------------------------------------------------------
 
     def definitions(self) -> list[Definition]:
-        given = listed(self.params["definitions"])
-        sources = [(f"definitions[{number}]", item) for number, item in enumerate(given)]
-        definitions = collect([*sources, *read_files(self.params["src"]), *self.artifacts()])
-        mask_only(self.module, given, secrets_of(definitions))
-        return definitions
+        sources = [(f"definitions[{number}]", item) for number, item in enumerate(self.given)]
+        documents = documents_of([*sources, *read_files(self.params["src"]), *self.artifacts()])
+        self.module.no_log_values.update(secrets_in([body for _source, body in documents]))
+        return checked(documents)
 
     def artifacts(self) -> list[tuple[str, str]]:
         """Manifests out of the platform's registry."""
@@ -113,12 +130,21 @@ class Run:
             if prune:
                 self.estate.plan_prune(self.params["prune_max"])
             self.estate.open()
-        sent = self.engine.send(planned)
+        sent = self.send(planned)
         self.wait([*self.engine.targets(sent), *conditions])
         if self.estate:
             if prune:
                 self.estate.prune(self.timeout)
             self.estate.close(prune)
+
+    def send(self, planned: list[Planned]) -> list[Change]:
+        try:
+            return self.engine.send(planned)
+        except ClientError as e:
+            if not (self.estate and self.estate.withdraw()):
+                raise
+            # What was told as done is not any more.
+            raise ApplyError(e.problems if isinstance(e, ApplyError) else [str(e)], self.engine.done) from e
 
     def conditions(self, definitions: list[Definition]) -> list[Target]:
         """What the user waits for besides, checked before anything is sent."""

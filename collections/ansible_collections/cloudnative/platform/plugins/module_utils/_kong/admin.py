@@ -16,12 +16,16 @@ from urllib.parse import urlencode
 from ansible_collections.cloudnative.platform.plugins.module_utils._http_api import HttpApi, Trust
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Raw
 
-__all__ = ["Admin", "Refused", "Trust", "Unreachable"]
+__all__ = ["Admin", "NodeError", "Refused", "Trust", "Unreachable"]
 
 PAGE = 1000
 
 
-class Unreachable(KongError):
+class NodeError(KongError):
+    """What went wrong with one node; its text names it. Of the others it says nothing."""
+
+
+class Unreachable(NodeError):
     """No answer came."""
 
     def __init__(self, node: str, reason: str) -> None:
@@ -29,15 +33,16 @@ class Unreachable(KongError):
         self.node = node
 
 
-class Refused(KongError):
+class Refused(NodeError):
     """The node answered with an error."""
 
-    def __init__(self, method: str, path: str, status: int, body: t.Any) -> None:
+    def __init__(self, node: str, method: str, path: str, status: int, body: t.Any) -> None:
+        self.node = node
         self.method = method
         self.path = path
         self.status = status
         self.body: Raw = body if isinstance(body, dict) else {}
-        super().__init__(f"{method} {path.split('?')[0]} was refused ({status}): {self.message}")
+        super().__init__(f"{node}: {method} {path.split('?')[0]} was refused ({status}): {self.message}")
 
     @property
     def code(self) -> int | None:
@@ -73,7 +78,7 @@ class Admin(HttpApi):
 
     def refused(self, method: str, path: str, status: int, payload: bytes) -> Exception:
         # 429 and 503, which are repeated, were not handled. A 500 of Kong is mostly one that comes again.
-        return Refused(method, path, status, _parsed(payload))
+        return Refused(self.name, method, path, status, _parsed(payload))
 
     def pages(self, path: str) -> list[Raw]:
         """A whole list. The next page is asked for by its offset: the `next` of a nested list forgets the size."""

@@ -14,7 +14,7 @@ import re
 import time
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Refused
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, NodeError, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.document import Document, Entity
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KINDS, KongError, Raw, by_level
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.writes import reasons
@@ -62,18 +62,27 @@ def current_hash(admin: Admin) -> str:
 
 
 def push(admin: Admin, text: str, wanted_hash: str, document: Document) -> None:
-    """Gives one node the document and waits until it says so; raises `KongError` with what it refuses."""
+    """Gives one node the document and waits until it says so.
+
+    Raises `NodeError` where the node is the reason, and another `KongError` where the document is.
+    """
     try:
         admin.request("POST", "/config?check_hash=1&flatten_errors=1", {"config": text})
     except Refused as e:
-        raise KongError(_refusal(admin, e, text, document)) from e
+        if e.status == 413:
+            raise NodeError(
+                f"{admin.name}: the configuration does not fit, raise Kong's lmdb_map_size: {e.message}"
+            ) from e
+        if e.status != 400:
+            raise
+        raise KongError(f"{admin.name} refuses the configuration: {_refusal(admin, e, text, document)}") from e
     ends = time.monotonic() + SETTLE_TIMEOUT
     while True:
         found = current_hash(admin)
         if found == wanted_hash:
             return
         if time.monotonic() > ends:
-            raise KongError(
+            raise NodeError(
                 f"{admin.name} took the configuration but reports hash {found} instead of {wanted_hash}: does "
                 "something else, an ingress controller for example, configure it as well?"
             )
@@ -81,20 +90,18 @@ def push(admin: Admin, text: str, wanted_hash: str, document: Document) -> None:
 
 
 def _refusal(admin: Admin, error: Refused, text: str, document: Document) -> str:
-    if error.status == 413:
-        return f"{admin.name}: the configuration does not fit, raise Kong's lmdb_map_size: {error.message}"
-    if error.status != 400:
-        return f"{admin.name}: {error}"
     found = flattened(error.body, document)
     if not found:
         # A reference that leads nowhere is lost in the flattened errors; the plain answer has it.
         try:
             admin.request("POST", "/config", {"config": text})
         except Refused as e:
+            if e.status != 400:
+                raise
             found = reasons(e.body) if e.body.get("fields") else [e.message]
         else:
-            return f"{admin.name} first refused the configuration and then took it: run again"
-    return f"{admin.name} refuses the configuration: {'; '.join(found)}"
+            raise NodeError(f"{admin.name} first refused the configuration and then took it: run again")
+    return "; ".join(found)
 
 
 def flattened(body: Raw, document: Document) -> list[str]:

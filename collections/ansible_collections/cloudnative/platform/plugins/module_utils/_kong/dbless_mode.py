@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import time
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import dbless, guard, run, sync
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Unreachable
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, NodeError
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.document import Document
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Problems
@@ -28,6 +29,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.plan im
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.reading import DBLESS, Node, Schemas
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.run import Outcome, Wish
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import too_many
+
+Nodes = list[tuple[Admin, Node]]
+SchemasOf = t.Callable[[Admin, Node], Schemas]
 
 
 def rendered(wish: Wish, outcome: Outcome) -> str:
@@ -64,10 +68,9 @@ def before_the_first_pod(wish: Wish, outcome: Outcome) -> None:
     keep(rendered(wish, outcome), wish, outcome)
 
 
-def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome) -> None:
+def carry_out(found: Nodes, down: list[str], schemas: SchemasOf, wish: Wish, outcome: Outcome) -> None:
     if wish.state == "exported":
-        observed, catalogue = run.observe(*found[0], schemas, wish, everything=True)
-        run.exported(observed, catalogue, wish, outcome)
+        _export(found, down, schemas, wish, outcome)
         return
     if wish.state == "absent":
         raise KongError(
@@ -82,36 +85,52 @@ def carry_out(found: list[tuple[Admin, Node]], down: list[str], schemas: Schemas
     for admin, _about in found:
         try:
             hashes[admin.name] = dbless.current_hash(admin)
-        except Unreachable as e:
+        except NodeError as e:
             down.append(str(e))
     outcome.facts["nodes"] = [
         {"name": name, "configuration_hash": known, "changed": known != wanted} for name, known in hashes.items()
     ]
     behind = [(admin, about) for admin, about in found if hashes.get(admin.name, wanted) != wanted]
+    given: set[str] = set()
     if behind:
-        _bring(behind, down, schemas, wish, outcome, text)
-    keep(text, wish, outcome)
+        try:
+            given = _bring(behind, down, schemas, wish, outcome, text)
+        except KongError as e:
+            raise KongError("; ".join([str(e), *down])) from e
+    if given or wanted in hashes.values():
+        # Not what no node took: Kong may refuse it, and the next pod would start with it.
+        keep(text, wish, outcome)
     if down:
         done = [item["name"] for item in outcome.facts["nodes"] if item["configuration_hash"] == wanted]
         rest = f"{', '.join(done)} {'have' if len(done) > 1 else 'has'} the configuration" if done else "no node has it"
         raise KongError(f"{'; '.join(down)}; {rest}, the next run does what is missing")
 
 
-def _bring(
-    behind: list[tuple[Admin, Node]], down: list[str], schemas: Schemas, wish: Wish, outcome: Outcome, text: str
-) -> None:
-    plan, catalogue = _difference(*behind[0], schemas, wish)
-    reason = too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
-    if reason:
-        raise Problems([reason])
+def _export(found: Nodes, down: list[str], schemas: SchemasOf, wish: Wish, outcome: Outcome) -> None:
+    """What the first node holds that tells it. Others may hold something else, so those that say nothing are named."""
+    for admin, about in found:
+        try:
+            observed, catalogue = run.observe(admin, about, schemas(admin, about), wish, everything=True)
+        except NodeError as e:
+            down.append(str(e))
+            continue
+        outcome.warnings += [f"{reason}; the export is what {admin.name} holds" for reason in down]
+        run.exported(observed, catalogue, wish, outcome)
+        return
+    raise KongError("; ".join(down))
+
+
+def _bring(behind: Nodes, down: list[str], schemas: SchemasOf, wish: Wish, outcome: Outcome, text: str) -> set[str]:
+    """Names of the nodes that have it now, or would have it."""
+    compared = _compared(behind, down, schemas, wish)
+    if compared is None:
+        return set()
+    plan, catalogue, behind = compared
     outcome.warnings += plan.warnings
     outcome.facts["counts"] = {
         name: len(plan.of(action)) for name, action in (("created", CREATE), ("updated", UPDATE), ("deleted", DELETE))
     }
     if wish.check_mode:
-        if wish.params["validate"]:
-            # A real push is checked as a whole by the node, which takes all or nothing.
-            sync.validate(behind[0][0], plan, catalogue)
         given = {admin.name for admin, _about in behind}
     else:
         given = _push(behind, down, _settled(wish), outcome.facts["configuration_hash"], text)
@@ -124,10 +143,29 @@ def _bring(
         outcome.actions += [
             f"give node {admin.name} the configuration" for admin, _about in behind if admin.name in given
         ]
+    return given
 
 
-def _push(behind: list[tuple[Admin, Node]], down: list[str], document: Document, wanted: str, text: str) -> set[str]:
-    """Names of the nodes that have it now. What the first that answers refuses, all would; the rest goes at once."""
+def _compared(behind: Nodes, down: list[str], schemas: SchemasOf, wish: Wish) -> tuple[Plan, Catalogue, Nodes] | None:
+    """What changes on the first node that tells what it holds, and the nodes that are left from there on."""
+    for number, (admin, about) in enumerate(behind):
+        try:
+            plan, catalogue = _difference(admin, about, schemas(admin, about), wish)
+            reason = too_many([change.label for change in plan.of(DELETE)], wish.params["prune_max"])
+            if reason:
+                raise Problems([reason])
+            if wish.check_mode and wish.params["validate"]:
+                # A real push is checked as a whole by the node, which takes all or nothing.
+                sync.validate(admin, plan, catalogue)
+        except NodeError as e:
+            down.append(str(e))
+        else:
+            return plan, catalogue, behind[number:]
+    return None
+
+
+def _push(behind: Nodes, down: list[str], document: Document, wanted: str, text: str) -> set[str]:
+    """Names of the nodes that have it now. A document that the first refuses, all would; the rest goes at once."""
     rest = [admin for admin, _about in behind]
     given: set[str] = set()
     while rest and not given:
@@ -135,7 +173,7 @@ def _push(behind: list[tuple[Admin, Node]], down: list[str], document: Document,
         try:
             dbless.push(admin, text, wanted, document)
             given.add(admin.name)
-        except Unreachable as e:
+        except NodeError as e:
             down.append(str(e))
     with ThreadPoolExecutor(10) as pool:
         for admin, coming in [(admin, pool.submit(dbless.push, admin, text, wanted, document)) for admin in rest]:
@@ -149,10 +187,16 @@ def _push(behind: list[tuple[Admin, Node]], down: list[str], document: Document,
 
 def _settled(wish: Wish) -> Document:
     """The document with the ids that the text has; the comparison with a node gave it that node's."""
+    document = _unsettled(wish)
+    Identities(None, Observed({}), wish.owner_tags).settle(document)
+    return document
+
+
+def _unsettled(wish: Wish) -> Document:
+    """The document without what the comparison with a node left in it."""
     document = wish.wanted()
     for entity in document.entities:
         entity.observed = entity.replaces = None
-    Identities(None, Observed({}), wish.owner_tags).settle(document)
     return document
 
 
@@ -161,6 +205,6 @@ def _difference(admin: Admin, about: Node, schemas: Schemas, wish: Wish) -> tupl
     observed, catalogue = run.observe(admin, about, schemas, wish, everything=True)
 
     def make(known: Catalogue) -> Plan:
-        return compute(wish.wanted(), observed, known, wish.owner_tags, (), atomic=True)
+        return compute(_unsettled(wish), observed, known, wish.owner_tags, (), atomic=True)
 
     return run.planned(make, schemas, catalogue, lambda: run.catalogue(schemas, wish, observed))

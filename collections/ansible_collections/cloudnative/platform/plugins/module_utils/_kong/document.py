@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
 
@@ -15,6 +16,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
     CREDENTIALS,
     ELSEWHERE,
     KINDS,
+    Kind,
     Problems,
     Raw,
     name_of,
@@ -24,8 +26,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed, suggestion
 
 FORMATS = ("3.0", "2.1", "1.1")
+#: By which fields a reference can name what it refers to.
+REFERENCE_NAMES = ("id", "name", "username", "prefix")
 #: Stands in an output for a secret; a document in which it stands was exported without them.
 MASK = "<hidden>"
+_DECK_ENVIRONMENT = re.compile(r"\$\{\{\s*env\b")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 
@@ -80,7 +85,6 @@ class Document:
         self.select_tags: list[str] = []
         #: whether passwords are clear text that Kong hashes; an export has the hashes
         self.transform = True
-        #: where each secret placeholder of a masked export stands
         self.problems: list[str] = []
 
     def by_kind(self) -> dict[str, list[Entity]]:
@@ -125,9 +129,7 @@ def _header(document: Document, origin: str, content: Raw) -> None:
         document.problems.append(f'{origin}: _format_version is missing, write _format_version: "{FORMATS[0]}"')
     elif str(version) not in FORMATS:
         document.problems.append(f"{origin}: _format_version {version!r} is not known, expected {FORMATS[0]}")
-    info = content.get("_info") or {}
-    if isinstance(info, dict):
-        document.select_tags += [tag for tag in info.get("select_tags") or [] if tag not in document.select_tags]
+    _info(document, origin, content.get("_info"))
     workspace = content.get("_workspace")
     if workspace not in (None, "default"):
         document.problems.append(f"{origin}: _workspace {workspace!r}: Kong Gateway OSS has no workspaces")
@@ -137,6 +139,29 @@ def _header(document: Document, origin: str, content: Raw) -> None:
             document.problems.append(f"{origin}: {name!r} is not the name of a kind of entity")
         elif name.startswith("_") and name not in known:
             document.problems.append(f"{origin}: unknown field {name}{suggestion(name, known)}")
+
+
+def _info(document: Document, origin: str, info: t.Any) -> None:
+    """Which entities a document is about. decK knows defaults there, too, which nobody would fill in here."""
+    if info is None:
+        return
+    if not isinstance(info, dict):
+        document.problems.append(f"{origin}: _info is a mapping, not {_type(info)}")
+        return
+    tags = info.get("select_tags") or []
+    if _are_strings(tags):
+        document.select_tags += [tag for tag in tags if tag not in document.select_tags]
+    else:
+        document.problems.append(f"{origin}: _info.select_tags {tags!r} is not a list of tags: write [tag, …]")
+    for name in info:
+        if name == "defaults":
+            document.problems.append(f"{origin}: _info.defaults is decK's own: write the values where they are meant")
+        elif name != "select_tags":
+            document.problems.append(f"{origin}: unknown field _info.{name}{suggestion(str(name), ('select_tags',))}")
+
+
+def _are_strings(value: t.Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _collect(document: Document, origin: str, kind: str, items: t.Any, where: str, parent: Entity | None) -> None:
@@ -178,11 +203,8 @@ def _entity(document: Document, origin: str, kind: str, item: Raw, where: str, p
         if not is_uuid(identifier):
             document.problems.append(f"{entity.place}: id {identifier!r} is not a UUID")
         entity.fields["id"] = str(identifier).lower()
-    for path in _masked(entity.fields, ""):
-        document.problems.append(
-            f"{entity.place}: {path} is {MASK}: this document was shown without its secrets; "
-            "export it to a file, which has them"
-        )
+    document.problems += [f"{entity.place}: {problem}" for problem in _malformed(KINDS[kind], entity.fields)]
+    document.problems += [f"{entity.place}: {problem}" for problem in _placeholders(entity.fields, "")]
     document.entities.append(entity)
     for name in nested:
         if name in item:
@@ -195,15 +217,42 @@ def _same(given: t.Any, parent: Entity) -> bool:
     return given in [parent.fields.get(name) for name in ("id", "name", "username", "custom_id")]
 
 
-def _masked(value: t.Any, path: str) -> t.Iterator[str]:
+def _malformed(kind: Kind, fields: Raw) -> t.Iterator[str]:
+    """What an entity is found and told by has to be text before anybody looks for it; the rest Kong's schemas judge."""
+    tags = fields.get("tags")
+    if tags is not None and not _are_strings(tags):
+        yield f"tags {tags!r} is not a list of strings"
+    for field in dict.fromkeys(itertools.chain(*kind.keys)):
+        value = fields.get(field)
+        if field not in kind.foreign and value is not None and not isinstance(value, str):
+            shown = "" if field in kind.secrets else f" {value!r}"
+            yield f"{field}{shown} is {_type(value)}, expected a string"
+    for field, target in kind.foreign.items():
+        value = fields.get(field)
+        if value is None or isinstance(value, (str, Entity)):
+            continue
+        given = [value.get(name) for name in REFERENCE_NAMES] if isinstance(value, dict) else []
+        if not any(isinstance(name, str) and name for name in given):
+            names = "id or username" if target == "consumers" else "id or name"
+            yield f"{field} {value!r} refers to nothing: write the {singular(target)}'s {names}"
+
+
+def _placeholders(value: t.Any, path: str) -> t.Iterator[str]:
+    """What stands for a value that is elsewhere, which nobody would put in."""
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _masked(item, f"{path}.{name}" if path else str(name))
+            yield from _placeholders(item, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _masked(item, f"{path}[{number}]")
-    elif isinstance(value, str) and value.startswith(MASK[:-1]) and value.endswith(">"):
-        yield path
+            yield from _placeholders(item, f"{path}[{number}]")
+    elif isinstance(value, str):
+        if value.startswith(MASK[:-1]) and value.endswith(">"):
+            yield f"{path} is {MASK}: this document was shown without its secrets; export it to a file, which has them"
+        elif "${{" in value and _DECK_ENVIRONMENT.search(value):
+            yield (
+                f"{path} has a variable that only decK fills in: take Kong's {{vault://env/…}}, or a lookup or a "
+                "vaulted variable of Ansible"
+            )
 
 
 def _type(value: t.Any) -> str:

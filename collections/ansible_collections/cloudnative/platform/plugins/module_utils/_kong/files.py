@@ -57,14 +57,22 @@ def _loader() -> t.Any:
         pass
 
     def mapping(loader: t.Any, node: t.Any) -> dict[str, t.Any]:
-        loader.flatten_mapping(node)
-        result: dict[str, t.Any] = {}
-        for key_node, value_node in node.value:
-            key = loader.construct_object(key_node)
-            if key in result:
+        written: set[t.Any] = set()
+        for key_node, _value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, t.Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key is not a name", key_node.start_mark)
+            if key in written:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", key_node.start_mark)
-            result[key] = loader.construct_object(value_node, deep=True)
-        return result
+            written.add(key)
+        # What `<<` brings comes before what is written here, and gives way to it.
+        loader.flatten_mapping(node)
+        return {
+            loader.construct_object(key_node, deep=True): loader.construct_object(value_node, deep=True)
+            for key_node, value_node in node.value
+        }
 
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     return Loader

@@ -19,6 +19,7 @@ import uuid
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.document import (
+    REFERENCE_NAMES,
     Document,
     Entity,
     duplicate,
@@ -118,7 +119,9 @@ class Identities:
             return {"id": value.id}
         given = value
         if isinstance(value, dict):
-            given = next((value[name] for name in ("id", "name", "username", "prefix") if value.get(name)), None)
+            given = next((value[name] for name in REFERENCE_NAMES if value.get(name)), None)
+        if is_uuid(given):
+            given = str(given).lower()
         other = self._names[target].get(given)
         if other is not None:
             entity.fields[field] = other

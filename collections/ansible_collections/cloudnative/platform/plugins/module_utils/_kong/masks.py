@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import TIMES, Catalogue
@@ -19,7 +20,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.schemas
 
 #: Shorter ones would mask harmless words in every output.
 _SHORTEST = 4
-_NAMES = ("password", "secret", "token", "private", "apikey", "api_key", "client_secret")
+_NAMES = ("password", "secret", "token", "private", "apikey", "api_key", "client_secret", "authorization")
+#: A header with its value, as the transformer plugins have them in lists.
+_HEADER = re.compile(
+    r"((?:proxy-)?authorization|(?:set-)?cookie|[\w-]*(?:api-?key|token|secret|password))(\s*:\s*)(.+)", re.I
+)
 
 
 def secrets(kind: str, fields: Raw, catalogue: Catalogue | None) -> t.Iterator[str]:
@@ -84,9 +89,10 @@ def difference(change: Change, catalogue: Catalogue) -> dict[str, str]:
 
 
 def scrub(text: str, known: t.Iterable[str]) -> str:
-    """A message of the gateway without the secrets that it repeats."""
+    """A message of the gateway without the secrets that it repeats: as words, a short one is part of harmless ones."""
     for secret in sorted(known, key=len, reverse=True):
-        text = text.replace(secret, MASK)
+        edge = r"\b" if len(secret) < _SHORTEST else ""
+        text = re.sub(f"{edge}{re.escape(secret)}{edge}", MASK, text)
     return text
 
 
@@ -111,6 +117,21 @@ def _in_record(value: Raw, record: Record) -> t.Iterator[str]:
             yield from _strings(item)
         elif field.record is not None and isinstance(item, dict):
             yield from _in_record(item, field.record)
+        elif isinstance(item, list):
+            yield from (header[3] for header in map(_header, item) if header)
+
+
+def _header(item: t.Any) -> re.Match[str] | None:
+    return _HEADER.fullmatch(item) if isinstance(item, str) else None
+
+
+def _hidden(item: t.Any, others: t.Any, word: str, alone: bool) -> t.Any:
+    """A header without its value."""
+    header = _header(item)
+    if header is None or header[3].startswith("{vault://"):
+        return item
+    same = alone or (isinstance(others, list) and item in others)
+    return f"{header[1]}{header[2]}{MASK if same else f'{MASK[:-1]}, {word} value>'}"
 
 
 def _masked(value: Raw, other: t.Any, record: Record, word: str, alone: bool) -> Raw:
@@ -124,6 +145,8 @@ def _masked(value: Raw, other: t.Any, record: Record, word: str, alone: bool) ->
             out[name] = MASK if alone or theirs == item else f"{MASK[:-1]}, {word} value>"
         elif field.record is not None and isinstance(item, dict):
             out[name] = _masked(item, theirs, field.record, word, alone)
+        elif isinstance(item, list):
+            out[name] = [_hidden(one, theirs, word, alone) for one in item]
         else:
             out[name] = item
     return out

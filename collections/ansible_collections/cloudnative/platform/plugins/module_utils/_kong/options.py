@@ -16,9 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_auth import (
     AUTH_ARG_SPEC,
     ConfigError,
-    mask_only,
-    parse_kubeconfig,
-    secrets_of,
+    open_kubeconfig,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Trust
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
@@ -49,12 +47,10 @@ DEFAULT_URL = "http://127.0.0.1:8001"
 
 def mask_kubeconfig(module: AnsibleModule) -> None:
     """What is secret in a kubeconfig is masked, and no word of it that is none, as "v1"."""
-    given = (module.params["kubernetes"] or {}).get("kubeconfig")
     try:
-        kubeconfig = parse_kubeconfig(given)
+        open_kubeconfig(module, (module.params["kubernetes"] or {}).get("kubeconfig"))
     except ConfigError as e:
         raise KongError(str(e)) from e
-    mask_only(module, [given, kubeconfig], secrets_of(kubeconfig))
 
 
 def nodes(params: t.Mapping[str, t.Any]) -> list[Admin]:

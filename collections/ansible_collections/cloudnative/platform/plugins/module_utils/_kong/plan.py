@@ -103,6 +103,7 @@ def compute(
         if problem:
             plan.problems.append(problem)
             continue
+        plan.warnings += filter(None, [_owner_lost(entity, owner_tags)])
         change = _wish(entity, catalogue, document.transform)
         if change is not None:
             plan.changes.append(change)
@@ -171,6 +172,17 @@ def _other_owner(entity: Entity, owner_tags: t.Sequence[str]) -> str | None:
                 f"{entity.label}: belongs to owner {tag[len(MANAGED_BY) :]} in the gateway; take it out of one of the "
                 f"two configurations, or remove its tag {tag}"
             )
+    return None
+
+
+def _owner_lost(entity: Entity, owner_tags: t.Sequence[str]) -> str | None:
+    """A run that names no owner may write what has one, and should be meant to."""
+    if any(tag.startswith(MANAGED_BY) for tag in owner_tags):
+        return None
+    kept = entity.body.get("tags") or []
+    for tag in (entity.observed or {}).get("tags") or []:
+        if tag.startswith(MANAGED_BY) and tag not in kept:
+            return f"{entity.label}: owner {tag[len(MANAGED_BY) :]} loses it, because this run has no owner"
     return None
 
 
@@ -258,7 +270,7 @@ def _handovers(plan: Plan, observed: Observed) -> None:
             elif mark not in wished or key_of(change.kind, key, wished[mark].body) == values:
                 plan.problems.append(_taken(change, key, values, observed.label(change.kind, holder)))
                 continue
-            elif (change.kind, key[0]) not in RELEASABLE or len(key) > 1:
+            elif len(key) > 1 or not _can_release(change.kind, key[0], holder, released.get(mark)):
                 plan.problems.append(
                     f"{change.label} and {wished[mark].label} swap their {' and '.join(key)}: do it in two steps"
                 )
@@ -270,6 +282,16 @@ def _handovers(plan: Plan, observed: Observed) -> None:
                 plan.changes.append(release)
             release.fields.append(key[0])
             release.body[key[0]] = None
+
+
+def _can_release(kind: str, field: str, holder: Raw, release: Change | None) -> bool:
+    """Whether the holder can do without the field until it gets another: a consumer needs one of its two names."""
+    if (kind, field) not in RELEASABLE:
+        return False
+    if kind != "consumers":
+        return True
+    other = "custom_id" if field == "username" else "username"
+    return bool(holder.get(other)) and not (release and other in release.fields)
 
 
 def _recreations(plan: Plan) -> None:

@@ -16,7 +16,7 @@ import re
 import tempfile
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Refused
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, NodeError, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue, schema_names
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KINDS, KongError, Raw
 
@@ -68,11 +68,12 @@ def node(admin: Admin) -> Node:
         found = Node(admin.get("/"))
     except Refused as e:
         if e.status == 500:
-            raise KongError(f"Kong at {admin.name} answers 500 to everything: it has lost its database") from e
+            raise NodeError(f"Kong at {admin.name} answers 500 to GET /: if it has a database, it has lost it") from e
         raise
     problem = found.problem(admin.name)
     if problem:
-        raise KongError(problem)
+        # A page of something in between says nothing of the other nodes; another kind of Kong is a mistake in the list.
+        raise (KongError if found.version else NodeError)(problem)
     return found
 
 

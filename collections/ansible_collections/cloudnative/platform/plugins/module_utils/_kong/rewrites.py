@@ -24,6 +24,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entitie
 
 DEFAULT_TARGET_PORT = 8000
 _WITHOUT_HASH = ("least-connections", "latency")
+_BALANCING = ("algorithm", "hash_on")
 _GRPC = {"grpc", "grpcs"}
 _PORTS = {"http": 80, "https": 443}
 
@@ -34,9 +35,9 @@ def rewritten(kind: str, fields: Raw, warnings: list[str]) -> Raw:
     tags = fields.get("tags")
     if isinstance(tags, list):
         fields["tags"] = list(dict.fromkeys(tags))
-    if kind == "services" and fields.get("url"):
+    if kind == "services" and "url" in fields:
         _url(fields)
-    elif kind == "upstreams":
+    elif kind == "upstreams" and all(isinstance(fields.get(name), (str, type(None))) for name in _BALANCING):
         _algorithm(fields, warnings)
     elif kind == "targets" and isinstance(fields.get("target"), str):
         fields["target"] = target(fields["target"])
@@ -50,7 +51,10 @@ def rewritten(kind: str, fields: Raw, warnings: list[str]) -> Raw:
 
 def _url(fields: Raw) -> None:
     """`url` wins over the fields that it stands for, and resets those it says nothing about."""
-    url = urlsplit(str(fields.pop("url")))
+    given = fields.pop("url")
+    if not given:
+        return
+    url = urlsplit(str(given))
     try:
         port = url.port
     except ValueError:

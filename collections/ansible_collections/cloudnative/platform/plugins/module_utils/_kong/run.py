@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import document as documents
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong import export, files, masks
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Unreachable
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, NodeError
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.catalogue import Catalogue
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.document import Document
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Problems, Raw
@@ -110,7 +110,7 @@ def reachable(nodes: list[Admin], outcome: Outcome) -> tuple[list[tuple[Admin, N
     for admin in nodes:
         try:
             found.append((admin, node(admin)))
-        except Unreachable as e:
+        except NodeError as e:
             down.append(str(e))
     if not found:
         raise KongError("; ".join(down))

@@ -47,6 +47,9 @@ class Field:
         self.auto = bool(spec.get("auto")) or (plugin, name) in _RANDOM_DEFAULTS
         self.secret = bool(spec.get("encrypted")) or name in _SECRET_NAMES
         inner = spec.get("elements") or spec.get("values")
+        if self.type == "map" and inner and inner.get("referenceable"):
+            # Headers for somebody else's API: that a vault may hold them is how the schema says what they may be.
+            self.secret = True
         self.element = Field(name, inner, plugin) if inner else None
         self.record = Record(spec, plugin) if self.type == "record" and "fields" in spec else None
         default = spec.get("default")

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, Wanted
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, Wanted, label_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Raw
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DELETE, DISPLAY_NAME, Plan
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DELETE, DISPLAY_NAME, UPDATE, Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
 
+IDENTITY, PERMISSION = "MeshIdentity", "MeshTrafficPermission"
+#: What of a mesh decides whether its identities work, and what their proxies may do.
+JUDGED = frozenset(("Mesh", IDENTITY, PERMISSION, "MeshTLS"))
 #: Kinds that have to be known to judge a wished one.
-NEEDED = {"MeshIdentity": ("Mesh", "MeshTrafficPermission", "MeshTLS")}
+NEEDED = {IDENTITY: ("Mesh", PERMISSION, "MeshTLS")}
 
 
 def needed(kinds: t.Iterable[str]) -> set[str]:
@@ -28,16 +31,14 @@ def of_wanted(plan: Plan, wanted: t.Sequence[Wanted], observed: t.Mapping[Key, R
     there = {**observed, **{one.key: one.body for one in wanted}}
     written = {change.key: change for change in plan.changes}
     for one in wanted:
-        if one.kind == "MeshIdentity" and one.key in written:
+        if one.kind == IDENTITY and one.key in written:
             _of_identity(plan, one, there, one.key not in observed)
         if universal and one.key in written:
             _of_references(plan, one, there)
 
 
 def _of_identity(plan: Plan, one: Wanted, there: t.Mapping[Key, Raw], is_new: bool) -> None:
-    mesh = there.get(("Mesh", "", one.mesh)) or {}
-    mesh = mesh.get("spec") or mesh
-    if (mesh.get("meshServices") or {}).get("mode") != "Exclusive":
+    if not _is_exclusive(there.get(("Mesh", "", one.mesh))):
         plan.problems.append(
             f"{one.place} never becomes ready: it needs meshServices.mode Exclusive in Mesh {one.mesh}, which the "
             "control plane does not ask for"
@@ -50,7 +51,7 @@ def _of_identity(plan: Plan, one: Wanted, there: t.Mapping[Key, Raw], is_new: bo
     if not is_new:
         return
     kinds = {kind for kind, mesh_name, _name in there if mesh_name == one.mesh}
-    if "MeshTrafficPermission" not in kinds:
+    if PERMISSION not in kinds:
         plan.warnings.append(
             f"{one.place}: mesh {one.mesh} has no MeshTrafficPermission, so from the moment on that the identity is "
             "ready every call in it is denied: write the permissions first"
@@ -60,6 +61,53 @@ def _of_identity(plan: Plan, one: Wanted, there: t.Mapping[Key, Raw], is_new: bo
             f"{one.place}: mesh {one.mesh} has no MeshTLS, so mTLS is strict at once and plain text is cut; to roll it "
             "in, write a MeshTLS with mode Permissive first"
         )
+
+
+def _is_exclusive(mesh: Raw | None) -> bool:
+    """Of a Mesh in either form, the one of Universal or a custom resource."""
+    mesh = mesh or {}
+    return ((mesh.get("spec") or mesh).get("meshServices") or {}).get("mode") == "Exclusive"
+
+
+def to_ask(plan: Plan) -> tuple[set[str], set[str]]:
+    """Kinds and meshes that have to be known in full before `of_steps`; none when the plan takes no such step."""
+    kinds: set[str] = set()
+    meshes: set[str] = set()
+    for change in plan.changes:
+        kind, mesh, name = change.key
+        if kind == PERMISSION and change.action == DELETE:
+            kinds |= {PERMISSION, IDENTITY}
+            meshes.add(mesh)
+        loses = _is_exclusive(change.observed) and not _is_exclusive(change.body)
+        if kind == "Mesh" and change.action == UPDATE and loses:
+            kinds.add(IDENTITY)
+            meshes.add(name)
+    return kinds, meshes
+
+
+def of_steps(
+    plan: Plan, before: t.Mapping[Key, Raw], after: t.Mapping[Key, Raw], leaving: t.Collection[str] = ()
+) -> None:
+    """Adds what identities that stay lose between two states; `leaving` are meshes that go as a whole."""
+    judged = {change.key for change in plan.changes}
+    staying = sorted(key for key in after if key[0] == IDENTITY and key[1] not in leaving)
+    for key in staying:
+        mesh = ("Mesh", "", key[1])
+        loses = mesh in after and _is_exclusive(before.get(mesh)) and not _is_exclusive(after[mesh])
+        # Of one that is written itself the same was said already.
+        if loses and key in before and key not in judged:
+            plan.problems.append(
+                f"Mesh {key[1]} can't give up meshServices.mode Exclusive while {label_of(key)} is there, which is not "
+                "ready without: its certificates would end. Keep the mode, or take the identity away first"
+            )
+    for mesh_name in dict.fromkeys(key[1] for key in staying):
+        going = sorted(label_of(key) for key in before if key[:2] == (PERMISSION, mesh_name))
+        if going and not any(key[:2] == (PERMISSION, mesh_name) for key in after):
+            names = [label_of(key) for key in staying if key[1] == mesh_name]
+            plan.warnings.append(
+                f"mesh {mesh_name} keeps {listed(names, 5)} and loses its last MeshTrafficPermission "
+                f"({listed(going, 5)}): every call in it is denied from then on"
+            )
 
 
 def _of_references(plan: Plan, one: Wanted, there: t.Mapping[Key, Raw]) -> None:

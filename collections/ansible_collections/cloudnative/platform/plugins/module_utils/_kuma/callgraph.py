@@ -12,59 +12,22 @@ service that somebody calls, with all of its callers in it. A line more or less 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import network as networks
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import services as members
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Problems, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network import Network
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.services import Service
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed, suggestion
 
-_TOP = ("mesh", "zone", "trust_domain", "services", "calls", "allow_cycles", "network")
-_OF_SERVICE = (
-    "workload",
-    "namespace",
-    "service_account",
-    "labels",
-    "pod_labels",
-    "ports",
-    "spiffe_id",
-    "gateway",
-    "cidrs",
-)
-#: What says where in the mesh a service is; one that is outside has none of it.
-_INSIDE = ("workload", "namespace", "labels", "pod_labels")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
-_SPIFFE = re.compile(r"spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+\Z")
+_FIELDS = ("mesh", "zone", "trust_domain", "services", "calls", "allow_cycles", "network")
+_DOMAIN = re.compile(r"[a-z0-9._-]{1,253}\Z")
+#: Of a mesh or a zone. Kuma still takes dots.
+_PLACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
+_DEFAULT = "default"
 PREFIX = "calls-to-"
-
-
-class Service(t.NamedTuple):
-    name: str
-    #: what its certificate says; "" for one outside that has none
-    spiffe_id: str
-    #: labels of its dataplanes; None for one that is not in this mesh
-    labels: dict[str, str] | None
-    #: where its pods are, for NetworkPolicies
-    namespace: str | None
-    pod_labels: dict[str, str]
-    ports: list[int]
-    #: whether it takes calls from outside, past its proxy: nothing here says who may call it
-    gateway: bool
-    #: where it is when it is no pod of this cluster
-    cidrs: list[str]
-
-
-class Network(t.NamedTuple):
-    """What every pod needs besides the calls of the graph, for NetworkPolicies."""
-
-    default_deny: bool = True
-    dns_namespace: str = "kube-system"
-    control_plane_namespace: str = "kuma-system"
-    monitoring_namespace: str = "monitoring"
-    #: where MeshMetric serves the metrics of a pod
-    metrics_ports: t.Sequence[int] = (5670,)
-    #: of a collector of access logs and traces in the namespace of the monitoring
-    telemetry_ports: t.Sequence[int] = ()
 
 
 class Graph(t.NamedTuple):
@@ -73,142 +36,51 @@ class Graph(t.NamedTuple):
     #: callers of each service, in the order of the file
     callers: dict[str, list[str]]
     network: Network
+    trust_domain: str
+    #: how messages call it
+    origin: str
+
+    def named(self, name: str) -> str:
+        """The name of an object that is made of it. On Kubernetes those of all meshes are in one namespace."""
+        return name if self.mesh == _DEFAULT else f"{name}-{self.mesh}"
 
 
-def read(content: t.Any, mesh: str, origin: str = "call_graph") -> Graph:
-    """The checked graph; raises `Problems` with everything that is wrong with it."""
+def read(
+    content: t.Any,
+    mesh: str,
+    origin: str = "call_graph",
+    around: t.Callable[[str], Network] = lambda _mesh: Network(),
+) -> Graph:
+    """The checked graph; raises `Problems` with everything that is wrong with it.
+
+    `around` says of a mesh what its network is where the graph does not.
+    """
     if not isinstance(content, dict):
         raise KumaError(f"{origin}: a call graph is a mapping with services and calls")
-    problems = [f"{name}: unknown field{suggestion(str(name), _TOP)}" for name in content if name not in _TOP]
-    own = content.get("mesh") or mesh
-    domain = content.get("trust_domain") or f"{own}.{content.get('zone') or 'default'}.mesh.local"
-    services: dict[str, Service] = {}
+    problems = [f"{name}: unknown field{suggestion(str(name), _FIELDS)}" for name in content if name not in _FIELDS]
+    own, zone = content.get("mesh") or mesh, content.get("zone") or _DEFAULT
+    for what, name in (("mesh", own), ("zone", zone)):
+        if not (isinstance(name, str) and _PLACE.match(name)):
+            problems.append(f"{what}: {name!r} is no name of a {what}")
+    domain = content.get("trust_domain") or f"{own}.{zone}.mesh.local"
+    if content.get("trust_domain") and not (isinstance(domain, str) and _DOMAIN.match(domain)):
+        problems.append(f"trust_domain: {domain!r} is none, it has lower case letters, digits, dashes and dots")
     given = {} if content.get("services") is None else content["services"]
     if not isinstance(given, dict):
         problems.append("services: expected a mapping of names")
         given = {}
-    for name, options in given.items():
-        found = _service(str(name), options or {}, str(domain))
-        if isinstance(found, list):
-            problems += [f"services.{name}{problem}" for problem in found]
-        else:
-            services[str(name)] = found
+    services = members.read(given, domain, problems)
     calls = {} if content.get("calls") is None else content["calls"]
     if not isinstance(calls, dict):
         problems.append("calls: expected a mapping of each caller to a list of whom it calls")
         calls = {}
     callers = _callers(calls, {str(name) for name in given}, services, problems)
-    problems += _twins(services)
-    network = _network(content.get("network"), problems)
+    network = networks.read(content.get("network"), around(str(own)), problems)
     if not problems:
         problems += _cycles(callers, content.get("allow_cycles") or [], services)
     if problems:
         raise Problems(f"{origin}: {problem}" for problem in problems)
-    return Graph(str(own), services, callers, network)
-
-
-def _network(given: t.Any, problems: list[str]) -> Network:
-    options = {} if given is None else given
-    if not isinstance(options, dict):
-        problems.append(f"network: expected a mapping of {', '.join(Network._fields)}")
-        return Network()
-    for name, value in options.items():
-        if name not in Network._fields:
-            problems.append(f"network.{name}: unknown field{suggestion(str(name), Network._fields)}")
-        elif name.endswith("_ports") and not _are_ports(value):
-            problems.append(f"network.{name}: expected a list of ports")
-        elif name.endswith("_namespace") and not (isinstance(value, str) and _NAME.match(value)):
-            problems.append(f"network.{name}: {value!r} is no name of a namespace")
-        elif name == "default_deny" and not isinstance(value, bool):
-            problems.append("network.default_deny: expected true or false")
-    return Network() if problems else Network(**options)
-
-
-def _are_ports(value: t.Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536 for port in value
-    )
-
-
-def _twins(services: dict[str, Service]) -> t.Iterator[str]:
-    """Services that nothing tells apart: what one may, the other could as well."""
-    seen: dict[t.Any, str] = {}
-    for name, service in services.items():
-        labels = tuple(sorted(service.labels.items())) if service.labels else None
-        for mark, what in ((service.spiffe_id, service.spiffe_id), (labels, "the labels of its dataplanes")):
-            if not mark:
-                continue
-            if mark in seen:
-                yield (
-                    f"services.{name}: {what} is what {seen[mark]} has too, so a permission of one is a permission of "
-                    "both: give each a service_account, a workload or labels of its own"
-                )
-                break
-            seen[mark] = name
-
-
-def _service(name: str, options: t.Any, domain: str) -> Service | list[str]:
-    if not isinstance(options, dict):
-        return [": expected a mapping, which may be empty"]
-    problems = [
-        f".{key}: unknown field{suggestion(str(key), _OF_SERVICE)}" for key in options if key not in _OF_SERVICE
-    ]
-    if not _NAME.match(name):
-        problems.append(": a name has lower case letters, digits and dashes only")
-    for key in ("labels", "pod_labels"):
-        value = options.get(key) or {}
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            problems.append(f".{key}: expected a mapping of texts")
-    namespace, account = options.get("namespace"), options.get("service_account")
-    if account and not namespace:
-        problems.append(".service_account: needs namespace")
-    if options.get("spiffe_id") and not _SPIFFE.match(str(options["spiffe_id"])):
-        problems.append(
-            f".spiffe_id: {options['spiffe_id']!r} is none, expected one like spiffe://{domain}/workload/web"
-        )
-    ports = options.get("ports") or []
-    if not _are_ports(ports):
-        problems.append(".ports: expected a list of ports")
-    gateway, cidrs = options.get("gateway", False), options.get("cidrs") or []
-    if not isinstance(gateway, bool):
-        problems.append(".gateway: expected true or false")
-    problems += _cidr_problems(cidrs, options)
-    if problems:
-        return problems
-    workload = options.get("workload") or name
-    labels: dict[str, str] | None = options.get("labels")
-    if namespace:
-        identity = f"spiffe://{domain}/ns/{namespace}/sa/{account or 'default'}"
-        labels = labels or {"k8s.kuma.io/namespace": namespace, "k8s.kuma.io/service-account": account or "default"}
-    elif cidrs:
-        identity = ""
-    else:
-        identity = f"spiffe://{domain}/workload/{workload}"
-        labels = labels or (None if options.get("spiffe_id") else {"kuma.io/workload": workload})
-    return Service(
-        name,
-        options.get("spiffe_id") or identity,
-        labels,
-        namespace,
-        options.get("pod_labels") or {},
-        list(ports),
-        gateway,
-        list(cidrs),
-    )
-
-
-def _cidr_problems(cidrs: t.Any, options: Raw) -> t.Iterator[str]:
-    if not isinstance(cidrs, list):
-        yield ".cidrs: expected a list of networks"
-        return
-    for cidr in cidrs:
-        try:
-            ipaddress.ip_network(cidr)
-        except (TypeError, ValueError):
-            yield f".cidrs: {cidr!r} is no network, expected one like 203.0.113.0/24"
-    inside = [name for name in _INSIDE if options.get(name)]
-    if cidrs and inside:
-        yield f".cidrs: they are of a service outside, and {inside[0]} is of one in the mesh"
+    return Graph(own, services, callers, network, domain, origin)
 
 
 def _callers(calls: Raw, names: set[str], services: dict[str, Service], problems: list[str]) -> dict[str, list[str]]:
@@ -220,15 +92,15 @@ def _callers(calls: Raw, names: set[str], services: dict[str, Service], problems
             problems.append(f"calls.{caller}: expected a list of services")
             continue
         for callee in callees:
-            if callee not in names:
-                problems.append(
-                    f"calls.{caller}: calls {callee!r}, no service of this name{suggestion(str(callee), names)}"
-                )
-            elif caller in callers.get(str(callee), []):
+            if not isinstance(callee, str):
+                problems.append(f"calls.{caller}: calls {callee!r}, which is no name of a service")
+            elif callee not in names:
+                problems.append(f"calls.{caller}: calls {callee!r}, no service of this name{suggestion(callee, names)}")
+            elif caller in callers.get(callee, []):
                 problems.append(f"calls.{caller}: {callee} stands there twice")
             else:
-                problems += _call_problems(services.get(str(caller)), services.get(str(callee)))
-                callers.setdefault(str(callee), []).append(str(caller))
+                problems += _call_problems(services.get(str(caller)), services.get(callee))
+                callers.setdefault(callee, []).append(str(caller))
     return callers
 
 
@@ -310,7 +182,7 @@ def permissions(graph: Graph) -> list[Raw]:
             {
                 "type": "MeshTrafficPermission",
                 "mesh": graph.mesh,
-                "name": f"{PREFIX}{callee}",
+                "name": graph.named(f"{PREFIX}{callee}"),
                 "spec": {
                     "targetRef": {"kind": "Dataplane", "labels": graph.services[callee].labels},
                     "rules": [

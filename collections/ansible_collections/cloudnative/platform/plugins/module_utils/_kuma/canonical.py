@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import durations, schema
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.fields import FREE, OWNED, TAGS, Leaf
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.flat_fields import PROBE, PROBED
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, Raw
 
 MASK = "<hidden>"
@@ -43,10 +44,11 @@ def content(kind: str, body: Raw, like: Raw | None = None) -> t.Any:
 def _canonical(value: t.Any, field: t.Any, flat: bool, zones: bool) -> t.Any:
     if isinstance(field, dict) and isinstance(value, dict):
         out: Raw = {}
+        probed = PROBED if _has_probe(value) and PROBE in field else ()
         for name, item in value.items():
             # What a newer control plane adds is not known here, and nobody wishes it.
             known = field.get(name)
-            if known is None or known == OWNED or item is None:
+            if known is None or known == OWNED or item is None or name in probed:
                 continue
             if isinstance(known, Leaf) and known.default is not None and item == known.default:
                 continue
@@ -100,9 +102,31 @@ def differences(before: t.Any, after: t.Any, path: str = "") -> list[str]:
     return [] if same else [path or "spec"]
 
 
-def owned(kind: str) -> list[str]:
-    """Fields right inside of the spec that the control plane writes."""
-    return [name for name, field in (schema.fields_of(kind) or {}).items() if field == OWNED]
+def with_owned(kind: str, body: Raw, there: Raw) -> Raw:
+    """`body` with what the control plane has written into the resource that it replaces.
+
+    A MeshService that is sent without its state is unavailable, an inbound ready, until the control plane has looked
+    again.
+    """
+    if not KINDS[kind].flat:
+        names = [name for name, field in (schema.fields_of(kind) or {}).items() if field == OWNED]
+        spec = there.get("spec") or {}
+        return {**body, "spec": {**body["spec"], **{name: spec[name] for name in names if name in spec}}}
+    inbounds = (body.get("networking") or {}).get("inbound") or []
+    if kind != "Dataplane" or not any(map(_has_probe, inbounds)):
+        return body
+    found = (there.get("networking") or {}).get("inbound") or []
+    kept = {_place(one): {name: one[name] for name in PROBED if name in one} for one in found if _has_probe(one)}
+    sent = [{**one, **kept.get(_place(one), {})} if _has_probe(one) else one for one in inbounds]
+    return {**body, "networking": {**body["networking"], "inbound": sent}}
+
+
+def _has_probe(inbound: Raw) -> bool:
+    return inbound.get(PROBE) is not None
+
+
+def _place(inbound: Raw) -> tuple[t.Any, t.Any]:
+    return inbound.get("address"), inbound.get("port")
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------

@@ -88,6 +88,13 @@ def check_version(component: str, components: t.Mapping[str, t.Any]) -> None:
         raise KumaError(f"component {component} is Kuma {version}; supported is {supported}: correct the lock file")
 
 
+def version_of(component: str, components: t.Mapping[str, t.Any]) -> str:
+    """What a component is, by its version or else by the tag of its reference."""
+    found = components.get(component) or {}
+    tag = str(found.get("ref") or "").rpartition("/")[2].partition(":")[2]
+    return str(found.get("version") or tag)
+
+
 def patched(objects: t.Iterable[Raw], settings: Settings) -> list[Raw]:
     """The chart's objects as this site wants them."""
     made = [_plain(copy.deepcopy(body)) for body in objects]

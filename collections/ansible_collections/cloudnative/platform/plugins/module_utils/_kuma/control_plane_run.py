@@ -22,13 +22,14 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
     collect,
     listed,
     parse_yaml,
-    secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.engine import Engine
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.prune import Estate
+from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.secrets import secrets_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.wait import Waiter
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import ApiError, ClientError, Cluster
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane as pure
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import running, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.serving import Certificates, Serving
 from ansible_collections.cloudnative.platform.plugins.module_utils._oci_files import OciFilesError
@@ -88,6 +89,7 @@ class ControlPlane:
             ]
         )
         self.module.no_log_values.update(secrets_of(definitions))
+        self.check_upgrade()
         planned = self.engine.plan(definitions)
         estate = Estate(self.engine, OWNER, RECORDS)
         estate.observe(planned)
@@ -100,6 +102,22 @@ class ControlPlane:
         estate.prune(timeout or None)
         estate.close(True)
         self.tell(serving, problems or self.webhooks_silent())
+
+    def check_upgrade(self) -> None:
+        """Refuses a version that what runs may not go to. Only when it is another one: a mesh that is not as it should
+        be still gets its certificates."""
+        version = running.control_plane(self.cluster)
+        target = pure.version_of(self.params["images"]["control_plane"], self.params["components"])
+        if version == target:
+            return
+        made = upgrade.first(target)
+        if version is not None:
+            made = upgrade.check(target, *running.mesh(self.cluster, version, self.params["environment"]))
+        refusal = upgrade.refusal(made, version or "", "skip_upgrade_checks (of role kuma: kuma_skip_upgrade_checks)")
+        if refusal and not self.params["skip_upgrade_checks"]:
+            raise KumaError(refusal)
+        for text in (*made["problems"], *made["warnings"]):
+            self.module.warn(text)
 
     def serving(self) -> Serving:
         with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as place:

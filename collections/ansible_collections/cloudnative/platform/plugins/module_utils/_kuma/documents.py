@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import definitions, owner
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import labels as label_syntax
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import schema
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.canonical import MASK
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import (
@@ -77,7 +78,7 @@ def parse(text: str, origin: str) -> list[t.Any]:
     """The documents of a text. JSON needs no PyYAML, which a host may not have."""
     try:
         if text.lstrip().startswith(("{", "[")):
-            return [json.loads(text)]
+            return [json.loads(text, object_pairs_hook=_once)]
     except ValueError as e:
         if definitions.yaml is None:
             raise KumaError(f"{origin} is not JSON: {e}") from e
@@ -87,6 +88,16 @@ def parse(text: str, origin: str) -> list[t.Any]:
         return definitions.parse_yaml(text, origin)
     except definitions.DefinitionError as e:
         raise KumaError(str(e)) from e
+
+
+def _once(pairs: list[tuple[str, t.Any]]) -> Raw:
+    """A mapping in JSON; of a key that stands there twice, the last one would count and the others be lost."""
+    found: Raw = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key!r} stands there twice; only one of them would count")
+        found[key] = value
+    return found
 
 
 def sources(resources: t.Any, paths: t.Sequence[str]) -> list[Source]:
@@ -153,8 +164,10 @@ def _head(content: t.Any, mesh: str) -> tuple[str, str, str] | str:
             "the module makes custom resources of it itself"
         )
     kind, name = content.get("type"), content.get("name")
-    if not isinstance(kind, str) or kind not in KINDS:
-        return "type is missing" if kind is None else unknown(kind)
+    if not isinstance(kind, str):
+        return "type is missing" if kind is None else f"type is {json.dumps(kind, default=str)}, it must be a text"
+    if kind not in KINDS:
+        return unknown(kind)
     if not isinstance(name, str) or not name:
         return f"{kind}: name is missing or no text"
     if not KINDS[kind].in_mesh:
@@ -205,7 +218,9 @@ def _label_problems(one: Wanted, content: Raw) -> t.Iterator[str]:
         return
     for name, value in labels.items():
         if not isinstance(value, str):
-            yield f"labels.{name} is {json.dumps(value)}: a label is a text, write it in quotes"
+            yield f"labels.{name} is {json.dumps(value, default=str)}: a label is a text, write it in quotes"
+    texts = {name: value for name, value in labels.items() if isinstance(value, str)}
+    yield from (f"labels.{name}: {problem}" for name, problem in label_syntax.problems(texts))
     given = labels.get(owner.LABEL)
     if given is not None and given != one.labels.get(owner.LABEL):
         yield f"labels say {owner.LABEL}={given}, the option owner says {one.labels.get(owner.LABEL)}"

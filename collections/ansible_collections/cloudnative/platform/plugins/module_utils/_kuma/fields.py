@@ -259,6 +259,7 @@ _SOURCE = _of(
     secretRef=_of("kind name"),
 )
 _DATA = _of("secret", inline=SECRET, inlineString=SECRET)
+_TLS_VERSIONS = _of(min=_d("TLSAuto"), max=_d("TLSAuto"))
 _PORTS = [_of("name port targetPort", appProtocol=_d("tcp"))]
 
 #: What stands in `spec`, by kind.
@@ -281,7 +282,7 @@ SPECS: dict[str, Fields] = {
         tls=_of(
             enabled=_d(False),
             allowRenegotiation=_d(False),
-            version=_of(min=_d("TLSAuto"), max=_d("TLSAuto")),
+            version=_TLS_VERSIONS,
             verification=_of(
                 "serverName",
                 mode=_d("Secured"),
@@ -335,7 +336,7 @@ SPECS: dict[str, Fields] = {
     ),
     "MeshTCPRoute": _of(targetRef=_REF, to=[_of(targetRef=_REF, rules=[_of(default=_of(backendRefs=[_BACKEND]))])]),
     "MeshTimeout": _policy(_TIMEOUT, "to from matches"),
-    "MeshTLS": _policy(_of("mode", tlsCiphers=[VALUE], tlsVersion=_of("min max")), "from rules"),
+    "MeshTLS": _policy(_of("mode", tlsCiphers=[VALUE], tlsVersion=_TLS_VERSIONS), "from rules"),
     "MeshTrace": _of(targetRef=_REF, default=_TRACE),
     "MeshTrafficPermission": _of(
         targetRef=_REF,

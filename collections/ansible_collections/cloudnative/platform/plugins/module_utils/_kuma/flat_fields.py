@@ -22,6 +22,9 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.fields 
     Leaf,
 )
 
+#: Of an inbound that has a probe, what the control plane writes as it is found.
+PROBE, PROBED = "serviceProbe", ("health", "state")
+
 _NO = Leaf(default=False)
 _TEXT = Leaf(default="")
 _NUMBER = Leaf(default=0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import reading, upgrade
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import overview, reading, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.overview import dataplane, is_online
@@ -24,7 +24,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.version
 
 
 def gather(control: ControlPlane, with_policies: bool, target: str | None = None) -> Raw:
-    """Everything in a handful of requests, and one more for each dataplane when its policies are asked for.
+    """Everything in a handful of requests; when policies are asked for, two more for each dataplane and one for each of
+    its inbounds and outbounds.
 
     With the version that it is to go to, also whether that may be.
     """
@@ -46,17 +47,34 @@ def gather(control: ControlPlane, with_policies: bool, target: str | None = None
     return found
 
 
-def _policies(control: ControlPlane) -> t.Callable[[Raw], list[str] | None]:
-    def read(dataplane: Raw) -> list[str] | None:
-        path = f"/meshes/{quote(dataplane['mesh'])}/dataplanes/{quote(dataplane['name'])}/_policies"
+def _policies(control: ControlPlane) -> t.Callable[[Raw], list[Raw] | None]:
+    """What is asked of one dataplane. Its own list has only what is about the whole of it, so each inbound and outbound
+    is asked for as well."""
+
+    def ask(path: str) -> Raw | None:
         try:
-            found = control.get(path).get("policies") or []
+            return control.get(path)
         except Refused as e:
-            # Without meshServices there are no such answers; a dataplane may be gone by now.
+            # Without meshServices there are no such answers; a dataplane or a service may be gone by now.
             if e.status in (400, 404):
                 return None
             raise
-        return sorted(str(policy.get("kind")) for policy in found)
+
+    def listed(path: str) -> list[Raw] | None:
+        answer = ask(f"{path}/_policies")
+        return None if answer is None else answer.get("policies") or []
+
+    def read(dataplane: Raw) -> list[Raw] | None:
+        path = f"/meshes/{quote(dataplane['mesh'])}/dataplanes/{quote(dataplane['name'])}"
+        whole, layout = listed(path), ask(f"{path}/_layout")
+        if whole is None or layout is None:
+            return None
+        sides = []
+        for side in ("inbounds", "outbounds"):
+            names = [str(one.get("kri")) for one in layout.get(side) or []]
+            answers = {name: listed(f"{path}/_{side}/{quote(name)}") for name in names}
+            sides.append({name: answer for name, answer in answers.items() if answer is not None})
+        return overview.policies(whole, *sides)
 
     return read
 
@@ -103,11 +121,11 @@ def summary(
     return result
 
 
-def zone(overview: Raw, about: reading.About) -> Raw:
-    subscriptions = (overview.get("zoneInsight") or {}).get("subscriptions") or []
-    streams = (overview.get("zoneInsight") or {}).get("kdsStreams") or {}
-    name = str(overview.get("name") or "")
-    enabled = (overview.get("zone") or {}).get("enabled", True)
+def zone(item: Raw, about: reading.About) -> Raw:
+    subscriptions = (item.get("zoneInsight") or {}).get("subscriptions") or []
+    streams = (item.get("zoneInsight") or {}).get("kdsStreams") or {}
+    name = str(item.get("name") or "")
+    enabled = (item.get("zone") or {}).get("enabled", True)
     # Streams stay when a zone goes, and are all there is of one that has just come. Of itself a control plane has no
     # insight; it answers, so it is there.
     came = is_online(subscriptions) if subscriptions else any(one.get("connectTime") for one in streams.values())

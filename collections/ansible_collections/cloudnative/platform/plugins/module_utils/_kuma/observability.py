@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import Problems, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network import Collector, Network
 
 #: On Universal nobody sets a display name, so the collector is referred to by a label of ours.
 COLLECTOR = {"cloudnative.platform/telemetry": "otlp"}
@@ -45,6 +46,26 @@ def resources(options: t.Mapping[str, t.Any], mesh: str) -> list[Raw]:
     if problems:
         raise Problems(f"observability.{problem}" for problem in problems)
     return [one for name in options["meshes"] or [mesh] for one in _of_mesh(options, name)]
+
+
+def network(options: t.Mapping[str, t.Any], default_mesh: str, mesh: str, network: Network) -> Network:
+    """What has to get through to the proxies of a mesh, so that Prometheus has their metrics."""
+    if mesh in (options["meshes"] or [default_mesh]) and options["metrics"]:
+        return network._replace(metrics_ports=(options["metrics_port"],))
+    return network
+
+
+def collector(options: t.Mapping[str, t.Any], default_mesh: str, mesh: str) -> Collector | None:
+    """Where the proxies of a mesh send their access logs and traces, if they do."""
+    sends = options["otlp_endpoint"] and (options["access_log"] == OTLP or options["trace_sampling"])
+    if not sends or mesh not in (options["meshes"] or [default_mesh]):
+        return None
+    return _address(options["otlp_endpoint"])
+
+
+def _address(endpoint: str) -> Collector:
+    address, port = endpoint.rsplit(":", 1)
+    return Collector(address.strip("[]"), int(port))
 
 
 def _problems(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -84,8 +105,7 @@ def _policy(kind: str, name: str, mesh: str, spec: Raw) -> Raw:
 
 
 def _collector(options: t.Mapping[str, t.Any], mesh: str) -> Raw:
-    address, port = options["otlp_endpoint"].rsplit(":", 1)
-    endpoint = {"address": address.strip("[]"), "port": int(port)}
+    endpoint = _address(options["otlp_endpoint"])._asdict()
     return {
         "type": "MeshOpenTelemetryBackend",
         "mesh": mesh,

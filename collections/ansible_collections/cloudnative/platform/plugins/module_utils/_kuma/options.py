@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
@@ -48,5 +50,9 @@ def control_plane(params: t.Mapping[str, t.Any]) -> ControlPlane:
 
 
 def _is_loopback(url: str) -> bool:
-    host = url.split("://", 1)[1].split("/", 1)[0]
-    return host.startswith(("127.", "localhost", "[::1]"))
+    """By the whole name: localhost.example.com is somebody else."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

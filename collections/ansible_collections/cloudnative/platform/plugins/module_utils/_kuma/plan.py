@@ -12,13 +12,12 @@ import json
 import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.owner import LABEL as OWNER
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import canonical
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import canonical, own_secrets
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, Wanted, key_of, label_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import (
     KINDS,
     Raw,
     Stage,
-    is_its_own_secret,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed, too_many
 
@@ -41,6 +40,8 @@ COMPUTED = (
     "kuma.io/deletion-grace-period-started-at",
 )
 COMPUTED_PREFIX = "k8s.kuma.io/"
+#: How people write past this module.
+_TOOL = "kumactl"
 
 
 class Change(t.NamedTuple):
@@ -86,8 +87,18 @@ class Plan:
         return [group for group in found if group]
 
 
-def present(wanted: t.Sequence[Wanted], observed: t.Mapping[Key, Raw], owner: str | None, origin: str = "") -> Plan:
-    """Creates and updates. `origin` is what a zone of a global control plane insists on for what it makes itself."""
+def present(
+    wanted: t.Sequence[Wanted],
+    observed: t.Mapping[Key, Raw],
+    owner: str | None,
+    origin: str = "",
+    identities_have: t.Collection[Key] = (),
+) -> Plan:
+    """Creates and updates.
+
+    `origin` is what a zone of a global control plane insists on for what it makes itself, `identities_have` the secrets
+    of identities.
+    """
     plan = Plan()
     for one in sorted(wanted, key=lambda one: (KINDS[one.kind].stage, one.key)):
         there = observed.get(one.key)
@@ -98,38 +109,38 @@ def present(wanted: t.Sequence[Wanted], observed: t.Mapping[Key, Raw], owner: st
             plan.changes.append(Change(CREATE, one.key, body, None, where=one.where))
             _warn_of_labels(one, plan)
             continue
-        theirs = owner_of(there)
-        if theirs and theirs != owner:
-            plan.problems.append(
-                f"{one.place} belongs to owner {theirs}, not to {owner or 'nobody'}; take it out of the "
-                "documents there first"
-            )
+        conflict = belongs_to_another(one.place, owner_of(there), owner)
+        if conflict:
+            plan.problems.append(conflict)
             continue
         paths = _changed(one, there, plan)
+        if "data" in paths and own_secrets.is_own(one.key, identities_have):
+            plan.problems += filter(None, [own_secrets.not_replaced(one.place, one.name, _TOOL)])
         if paths:
             body = _to_send(one, there)
             plan.changes.append(Change(UPDATE, one.key, body, there, tuple(paths), one.where))
     return plan
 
 
-def absent(wanted: t.Iterable[Wanted], observed: t.Mapping[Key, Raw], owner: str | None) -> Plan:
+def absent(
+    wanted: t.Iterable[Wanted],
+    observed: t.Mapping[Key, Raw],
+    owner: str | None,
+    identities_have: t.Collection[Key] = (),
+) -> Plan:
     """Deletes what the documents name."""
     plan = Plan()
     for one in wanted:
         there = observed.get(one.key)
         if there is None:
             continue
-        theirs = owner_of(there)
-        if owner and theirs and theirs != owner:
-            plan.problems.append(f"{one.place} belongs to owner {theirs}, not to {owner}")
-            continue
-        if is_its_own_secret(one.kind, one.name):
-            plan.problems.append(
-                f"{one.place} is one of the control plane's own secrets, which it never makes again: tokens and "
-                "certificates would end with it. When that is meant, delete it with kumactl"
-            )
-            continue
-        plan.changes.append(Change(DELETE, one.key, None, there, where=one.where))
+        conflict = belongs_to_another(one.place, owner_of(there), owner)
+        if conflict:
+            plan.problems.append(conflict)
+        elif own_secrets.is_own(one.key, identities_have):
+            plan.problems.append(own_secrets.not_deleted(one.place, _TOOL))
+        else:
+            plan.changes.append(Change(DELETE, one.key, None, there, where=one.where))
     return plan
 
 
@@ -140,6 +151,7 @@ def prune(
     owner: str,
     limit: int,
     foreign: t.Callable[[Raw], bool],
+    identities_have: t.Collection[Key] = (),
 ) -> None:
     """Adds deletes of what has the owner's label and stands in no document.
 
@@ -151,19 +163,33 @@ def prune(
         key = key_of(body)
         if key in keep or owner_of(body) != owner or key[0] not in KINDS or foreign(body):
             continue
-        if is_its_own_secret(key[0], key[2]):
-            plan.warnings.append(f"{label_of(key)} is one of the control plane's own secrets, it is not pruned")
+        if own_secrets.is_own(key, identities_have):
+            plan.warnings.append(own_secrets.not_pruned(label_of(key)))
         elif key[0] == "Mesh":
-            plan.warnings.append(
-                f"{label_of(key)} stands in no document any more; a mesh takes all that is in it along, so it is not "
-                "pruned: delete it with state=absent"
-            )
+            plan.warnings.append(mesh_not_pruned(key[2]))
         else:
             doomed.append(Change(DELETE, key, None, body, where=f"owner {owner}"))
     refusal = too_many([change.label for change in doomed], limit, "resources")
     if refusal:
         plan.problems.append(refusal)
     plan.changes += sorted(doomed, key=lambda change: change.key)
+
+
+def mesh_not_pruned(name: str) -> str:
+    return (
+        f"Mesh {name} stands in no document any more; a mesh takes all that is in it along, so it is not pruned: "
+        "delete it with state=absent"
+    )
+
+
+def belongs_to_another(place: str, theirs: str | None, owner: str | None) -> str | None:
+    """Why a resource is not for this call to write or to delete."""
+    if not theirs or theirs == owner:
+        return None
+    return (
+        f"{place} belongs to owner {theirs}, not to {owner or 'nobody'}; take it out of the documents there first, or "
+        "give that owner"
+    )
 
 
 def owner_of(body: Raw) -> str | None:
@@ -200,11 +226,7 @@ def _to_send(one: Wanted, there: Raw) -> Raw:
     theirs = there.get("labels") or {}
     labels = {**{name: theirs[name] for name in STICKY if name in theirs}, **one.labels}
     body = {**one.body, "labels": labels} if labels else one.body
-    if KINDS[one.kind].flat:
-        return body
-    # A MeshService that is sent without its state is unavailable until the control plane has looked again.
-    owned = {name: there["spec"][name] for name in canonical.owned(one.kind) if name in (there.get("spec") or {})}
-    return {**body, "spec": {**body["spec"], **owned}}
+    return canonical.with_owned(one.kind, body, there)
 
 
 def _warn_of_labels(one: Wanted, plan: Plan) -> None:

@@ -80,23 +80,31 @@ def _of_dataplane(networking: Raw) -> t.Iterator[str]:
     if (networking.get("gateway") or {}).get("type") == "BUILTIN":
         yield _gone("a builtin gateway", "type DELEGATED, with Kong Gateway or another one behind it")
     for number, inbound in enumerate(networking.get("inbound") or []):
-        if (inbound.get("tags") or {}).get("kuma.io/protocol") and not inbound.get("protocol"):
+        # What is in tags nobody checked: they are texts of one's own.
+        tags = inbound.get("tags")
+        if isinstance(tags, dict) and tags.get("kuma.io/protocol") and not inbound.get("protocol"):
             yield _gone(f"tag kuma.io/protocol of networking.inbound[{number}]", "the field protocol, next to it or")
 
 
 def _of_spec(spec: Raw) -> t.Iterator[str]:
-    reference = (spec.get("targetRef") or {}).get("kind")
+    reference = _kind(spec.get("targetRef"))
     if reference in _REF_KINDS:
         yield _gone(f"spec.targetRef.kind {reference}", _REF_KINDS[reference])
     if spec.get("from"):
         yield _gone("spec.from", "rules (in an object of its own: rules stand next to neither from nor to)")
     for path, value in _walk(spec.get("to") or [], "spec.to"):
         is_reference = re.search(r"(targetRef|backendRef|backendRefs\[\d+\])\Z", path)
-        if is_reference and isinstance(value, dict) and value.get("kind") in _TARGETS:
-            yield _gone(f"{path}.kind {value['kind']}", _TARGETS[value["kind"]])
+        if is_reference and _kind(value) in _TARGETS:
+            yield _gone(f"{path}.kind {_kind(value)}", _TARGETS[_kind(value)])
     for path, value in _walk(spec, "spec"):
         if path.endswith(".openTelemetry") and isinstance(value, dict) and value.get("endpoint"):
             yield _gone(f"{path}.endpoint", "a MeshOpenTelemetryBackend, and its labels in backendRef,")
+
+
+def _kind(reference: t.Any) -> str:
+    """Of what is referred to; what is no text is nothing that was removed, and refused by the control plane."""
+    kind = reference.get("kind") if isinstance(reference, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def _walk(value: t.Any, path: str) -> t.Iterator[tuple[str, t.Any]]:

@@ -19,12 +19,18 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
     callgraph,
     canonical,
     documents,
+    identities,
     isolation,
     observability,
     removed,
     universal,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError, Problems, Raw
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network import (
+    Collector,
+    Network,
+    is_namespace,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import control_plane
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.outcome import Outcome
 
@@ -39,17 +45,18 @@ class Call:
         self.params = params
         owner = _owner(params["owner"])
         sources = documents.sources(params["resources"], params["src"])
-        graph = self._graph()
+        # Before the graph: what is wrong with its options would be wrong in NetworkPolicies as well.
         if params["observability"] is not None:
             told = observability.resources(params["observability"], params["mesh"])
             sources += [("observability", one) for one in told]
+        graph = self._graph()
         self.network_policies: list[Raw] = []
         if graph is not None:
             sources += [("call_graph", one) for one in callgraph.permissions(graph)]
         if params["network_policies"]:
             if graph is None or params["mode"] != "kubernetes":
                 raise KumaError("network_policies needs call_graph and mode=kubernetes")
-            self.network_policies = isolation.network_policies(graph)
+            self.network_policies = isolation.network_policies(graph, self._collector(graph.mesh))
         wanted = documents.read(sources, params["mesh"], owner, names_only=params["state"] == "absent")
         gone = [] if params["allow_removed"] or params["state"] == "absent" else removed.findings(wanted)
         if gone:
@@ -63,11 +70,19 @@ class Call:
             check_mode,
             params["strict_gate"],
         )
-        self._check()
+        self.graph = graph if params["state"] == "present" else None
+        self._check(graph)
 
-    def _check(self) -> None:
-        if self.wish.wanted:
+    def _check(self, graph: callgraph.Graph | None) -> None:
+        if self.wish.wanted or self.network_policies:
             return
+        if graph is not None and self.wish.state == "present":
+            return  # one in which nobody may call anybody says so, and takes the permissions of the last one away
+        if graph is not None:
+            raise KumaError(
+                f"{graph.origin}: nobody calls anybody in it, so there is nothing of it to delete; to delete "
+                "everything that belongs to owner, leave call_graph out"
+            )
         if self.wish.state == "present" and self.wish.prune:
             raise KumaError(
                 f"there are no documents, so everything of owner {self.wish.owner} would be pruned; when that is "
@@ -83,7 +98,7 @@ class Call:
         if not given:
             return None
         if not isinstance(given, str):
-            return callgraph.read(given, self.params["mesh"])
+            return callgraph.read(given, self.params["mesh"], around=self._network)
         if "\n" in given or given.lstrip().startswith("{"):
             texts = [("call_graph", given)]
         else:
@@ -97,7 +112,20 @@ class Call:
         parsed = documents.parse(text, origin)
         if len(parsed) != 1:
             raise KumaError(f"{origin}: a call graph is one document, not {len(parsed)}")
-        return callgraph.read(parsed[0], self.params["mesh"], origin)
+        return callgraph.read(parsed[0], self.params["mesh"], origin, self._network)
+
+    def _network(self, mesh: str) -> Network:
+        """What the options say of the surroundings of a mesh, for a graph that does not."""
+        monitoring = self.params["monitoring_namespace"]
+        if not is_namespace(monitoring):
+            raise KumaError(f"monitoring_namespace: {monitoring!r} is no name of a namespace")
+        found = Network(control_plane_namespace=self.params["kubernetes"]["namespace"], monitoring_namespace=monitoring)
+        told = self.params["observability"]
+        return found if told is None else observability.network(told, self.params["mesh"], mesh, found)
+
+    def _collector(self, mesh: str) -> Collector | None:
+        told = self.params["observability"]
+        return None if told is None else observability.collector(told, self.params["mesh"], mesh)
 
     def secrets(self) -> set[str]:
         return {
@@ -106,17 +134,35 @@ class Call:
 
     def carry_out(self, outcome: Outcome) -> None:
         if self.params["mode"] == "kubernetes":
-            # Only here: the library that it needs is on the controller, and hosts have no use for it.
-            from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import kubernetes
-
-            kubernetes.carry_out(self.params["kubernetes"], self.wish, self.network_policies, outcome)
+            self._in_cluster(outcome)
             return
         control = control_plane(self.params)
         try:
+            if self.graph is not None:
+                _stop_for(identities.of_universal(control, self.graph, self.wish.wanted))
             universal.carry_out(control, self.wish, outcome)
         finally:
             outcome.facts["requests"] = control.requests
             control.close()
+
+    def _in_cluster(self, outcome: Outcome) -> None:
+        # Only here: the library that they need is on the controller, and hosts have no use for it.
+        from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import (
+            cluster_identities,
+            kubernetes,
+        )
+
+        options, asked = self.params["kubernetes"], 0
+        if self.graph is not None:
+            wrong, asked = cluster_identities.of_cluster(options, self.graph, self.wish.wanted)
+            _stop_for(wrong)
+        kubernetes.carry_out(options, self.wish, self.network_policies, outcome)
+        outcome.facts["requests"] += asked
+
+
+def _stop_for(problems: list[str]) -> None:
+    if problems:
+        raise Problems(problems)
 
 
 def _owner(name: str | None) -> str | None:

@@ -57,6 +57,8 @@ def _unknown(value: t.Any, field: t.Any, path: str) -> t.Iterator[str]:
             yield f"{path}: expected a list"
             return
         for number, item in enumerate(value):
+            if item is None:
+                yield f"{path}[{number}]: is empty; write it, or take its line out"
             yield from _unknown(item, field[0], f"{path}[{number}]")
         return
     if not isinstance(value, dict):

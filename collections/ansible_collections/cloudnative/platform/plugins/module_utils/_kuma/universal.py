@@ -11,10 +11,16 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import advice, plan, reading, strict
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import (
+    advice,
+    own_secrets,
+    plan,
+    reading,
+    strict,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, path_of
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Wanted
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, KumaError, Problems
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.documents import Key, Wanted
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KINDS, KumaError, Problems, Raw
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.outcome import Outcome
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.plan import DELETE, Change, Plan
 from ansible_collections.cloudnative.platform.plugins.module_utils._wording import listed
@@ -41,8 +47,14 @@ class Wish(t.NamedTuple):
 def carry_out(control: ControlPlane, wish: Wish, outcome: Outcome) -> None:
     outcome.facts["version"] = reading.version(control)
     made, observed = _present(control, wish) if wish.state == "present" else _absent(control, wish)
+    kinds, meshes = advice.to_ask(made)
+    if kinds:
+        observed = {**observed, **reading.resources(control, kinds, meshes).resources}
+    before, after = _states(made, observed)
+    leaving = {name for kind, _mesh, name in before.keys() - after.keys() if kind == "Mesh"}
+    advice.of_steps(made, before, after, leaving)
     if wish.strict_gate:
-        made.problems += _against_strict(control, made, observed)
+        made.problems += _against_strict(control, made, before, after, leaving)
     outcome.warnings += made.warnings
     if made.problems:
         raise Problems(made.problems)
@@ -54,19 +66,33 @@ def carry_out(control: ControlPlane, wish: Wish, outcome: Outcome) -> None:
             outcome.tell(change)
 
 
-def _against_strict(control: ControlPlane, made: Plan, observed: strict.Resources) -> list[str]:
-    """Who is in the way of strict mTLS; asked for only when the plan is a step to it."""
-    there = {**observed, **{change.key: change.observed for change in made.changes if change.observed is not None}}
-    before = {key: body for key, body in there.items() if key[0] in strict.KINDS}
+def _states(made: Plan, observed: strict.Resources) -> tuple[dict[Key, Raw], dict[Key, Raw]]:
+    """What is known of before and after the changes."""
+    before = {**observed, **{change.key: change.observed for change in made.changes if change.observed is not None}}
     gone = {change.key for change in made.of(DELETE)}
     written = {change.key: change.body for change in made.changes if change.body is not None}
-    after = {key: body for key, body in {**before, **written}.items() if key[0] in strict.KINDS and key not in gone}
-    taken = strict.steps(before, after, {name for kind, _mesh, name in gone if kind == "Mesh"})
+    return before, {key: body for key, body in {**before, **written}.items() if key not in gone}
+
+
+def _against_strict(
+    control: ControlPlane, made: Plan, before: strict.Resources, after: strict.Resources, leaving: set[str]
+) -> list[str]:
+    """Who is in the way of strict mTLS; asked for only when the plan is a step to it."""
+    before, after = ({key: body for key, body in state.items() if key[0] in strict.KINDS} for state in (before, after))
+    taken = strict.steps(before, after, leaving)
     if not taken:
         return []
+    gone = {change.key for change in made.of(DELETE)}
     workloads, identified = reading.workloads(control, {step.mesh for step in taken}, gone)
     taken = strict.not_yet(taken, before, identified)
     return strict.refusals(taken, workloads, identified | strict.identified(after), time.time())
+
+
+def _identities_have(control: ControlPlane, keys: t.Iterable[Key]) -> set[Key]:
+    """The secrets of identities; asked for only where a name may be of one."""
+    if not any(own_secrets.may_be_of_identity(key) for key in keys):
+        return set()
+    return own_secrets.of_identities(reading.resources(control, {advice.IDENTITY}, ()).resources)
 
 
 def _present(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]:
@@ -79,14 +105,16 @@ def _present(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]
     if len(wish.meshes()) > 1:
         missing |= {name for name in wish.meshes() if ("Mesh", "", name) not in observed.resources}
     owned = reading.owned(control, wish.owner, KINDS) if wish.prune and wish.owner else None
+    keys = [*(one.key for one in wish.wanted), *(owned.resources if owned else ())]
+    own = _identities_have(control, keys)
 
     def make(about: reading.About | None) -> Plan:
-        made = plan.present(wish.wanted, observed.resources, wish.owner, about.origin if about else "")
+        made = plan.present(wish.wanted, observed.resources, wish.owner, about.origin if about else "", own)
         advice.of_missing(made, wish.wanted, missing, observed.resources)
         advice.of_wanted(made, wish.wanted, observed.resources, universal=True)
         if owned is not None and wish.owner:
             foreign = about.foreign if about else lambda _body: False
-            plan.prune(made, wish.wanted, owned.resources.values(), wish.owner, wish.prune_max, foreign)
+            plan.prune(made, wish.wanted, owned.resources.values(), wish.owner, wish.prune_max, foreign, own)
             advice.of_deleted(made, observed.resources)
             for kind, reason in owned.forbidden.items():
                 made.warnings.append(f"{kind}: not searched for resources of owner {wish.owner}: {reason}")
@@ -103,7 +131,8 @@ def _absent(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]:
         kinds = wish.kinds() | ({"Dataplane"} if "Mesh" in wish.kinds() else set())
         meshes = wish.meshes() if "Mesh" not in wish.kinds() else set()
         observed = reading.resources(control, kinds, meshes)
-        made = plan.absent(wish.wanted, observed.resources, wish.owner)
+        own = _identities_have(control, (one.key for one in wish.wanted))
+        made = plan.absent(wish.wanted, observed.resources, wish.owner, own)
         advice.of_deleted(made, observed.resources)
         if made.changes:
             _writable(control)
@@ -111,8 +140,8 @@ def _absent(control: ControlPlane, wish: Wish) -> tuple[Plan, strict.Resources]:
         observed = reading.owned(control, wish.owner, KINDS)
         made.problems += observed.forbidden.values()
         if observed.resources:
-            owned = observed.resources.values()
-            plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign)
+            owned, own = observed.resources.values(), _identities_have(control, observed.resources)
+            plan.prune(made, [], owned, wish.owner, wish.prune_max, _writable(control).foreign, own)
             advice.of_deleted(made, observed.resources)
     return made, observed.resources
 

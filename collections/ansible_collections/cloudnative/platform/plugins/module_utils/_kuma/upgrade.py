@@ -67,16 +67,51 @@ def check(target: str, found: Raw, content: Content) -> Raw:
     return {"target": target, "allowed": not problems, "problems": problems, "warnings": warnings, "steps": steps}
 
 
+def bare(version: str, environment: str, store: str) -> Raw:
+    """`found` where nothing but the version is known."""
+    return {
+        "version": version,
+        "mode": "zone",
+        "environment": environment,
+        "federated": False,
+        "store": store,
+        "zones": [],
+        "meshes": [],
+        "dataplanes": [],
+        "offline": [],
+    }
+
+
+def first(target: str) -> Raw:
+    """The same where nothing runs yet. What has no version can't be judged."""
+    wished = numbers(target)
+    problems = list(_of_support(wished)) if wished else []
+    return {"target": target, "allowed": not problems, "problems": problems, "warnings": [], "steps": []}
+
+
+def refusal(made: Raw, version: str, option: str) -> str:
+    """What a run says that does not go there; empty when it may. `option` lets it go all the same."""
+    if made["allowed"]:
+        return ""
+    start = f"Kuma {version} runs here and does not go to {made['target']}" if version else f"no Kuma {made['target']}"
+    reasons = "; ".join(made["problems"])
+    return f"{start}: {reasons}. The control plane was not changed. To go there all the same, set {option}"
+
+
 def _minor(version: Version) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def _of_versions(ours: Version, wished: Version, store: str) -> t.Iterator[str]:
+def _of_support(wished: Version) -> t.Iterator[str]:
     if wished[:2] != SUPPORTED:
         yield (
             f"Kuma {_minor(wished)} is outside of the supported range: this collection writes for "
             f"{_minor(SUPPORTED)}.x only"
         )
+
+
+def _of_versions(ours: Version, wished: Version, store: str) -> t.Iterator[str]:
+    yield from _of_support(wished)
     if wished[:2] < ours[:2]:
         database = ", and the database stays as the newer one made it" if store == "postgres" else ""
         yield (

@@ -241,7 +241,12 @@ def test_facts_of_hosts_are_compared(tmp_path):
     (task,) = (
         task for play in plays for task in play.get("tasks", []) if "cloudnative.platform.platform_input" in task
     )
-    wanted = {"kubernetes_version": "v1.37.0", "kubernetes_pod_cidr": "192.0.2.0/25", "kubernetes_service_cidr": None}
+    wanted = {
+        "kubernetes_version": "v1.37.0",
+        "kubernetes_components": {"kubeadm": {"version": "v1.36.4"}},
+        "kubernetes_pod_cidr": "192.0.2.0/25",
+        "kubernetes_service_cidr": None,
+    }
     made_up = {"ansible.builtin.set_fact": {"cacheable": True, "platform_host": facts}}
     content = [
         {"hosts": "kube_control_plane:kube_node", "gather_facts": False, "tasks": [made_up, task], "vars": wanted}
@@ -254,6 +259,7 @@ def test_facts_of_hosts_are_compared(tmp_path):
         "problems; the cluster was not touched:",
         "host 'worker1, worker2': belongs to another cluster",
         "kubernetes_version 'v1.37.0': is more than one minor version above what runs on cp1, 1.35",
+        "kubernetes_version 'v1.37.0': is not what the registry holds, v1.36.4; leave it out, or fill the registry",
         "host 'worker1': its address 192.0.2.21 lies in kubernetes_pod_cidr 192.0.2.0/25",
     ):
         assert words in text

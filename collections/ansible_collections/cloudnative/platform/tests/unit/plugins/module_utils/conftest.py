@@ -15,9 +15,9 @@ from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.po
 
 
 @pytest.fixture(name="postgres", scope="module")
-def fixture_postgres(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[int]:
+def fixture_postgres() -> t.Iterator[int]:
     """Port of a real PostgreSQL on loopback."""
     if not PROGRAMS:
         pytest.skip("PostgreSQL is not on this machine")
-    with run_postgres(tmp_path_factory.mktemp("postgres")) as port:
+    with run_postgres() as port:
         yield port

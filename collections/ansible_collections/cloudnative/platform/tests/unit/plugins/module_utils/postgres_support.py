@@ -13,6 +13,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import typing as t
 
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -20,8 +21,19 @@ PASSWORD = "it's #1: ü $HOME"
 
 
 @contextlib.contextmanager
-def run_postgres(directory: pathlib.Path) -> t.Iterator[int]:
-    """Port of a server in which kong gets in with SCRAM, old with MD5, and nobody over TLS."""
+def run_postgres() -> t.Iterator[int]:
+    """Port of a server in which kong gets in with SCRAM, old with MD5, and nobody over TLS.
+
+    Its directory is none of pytest's: every pytest that starts takes the way into those from all others, and the server
+    runs as somebody else.
+    """
+    made = tempfile.TemporaryDirectory(prefix="cloudnative-postgres-")
+    with made as directory, _running(pathlib.Path(directory)) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def _running(directory: pathlib.Path) -> t.Iterator[int]:
     binaries = PROGRAMS[-1].parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -29,9 +41,6 @@ def run_postgres(directory: pathlib.Path) -> t.Iterator[int]:
     # It refuses to run as root.
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     shutil.chown(directory, account.pw_uid, account.pw_gid)
-    for parent in (directory, *directory.parents):
-        if parent != parent.parent and parent.stat().st_uid == os.geteuid() and parent.is_relative_to("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o011)
     data = directory / "data"
 
     def run(*command: str | os.PathLike[str], given: str | None = None) -> None:

@@ -27,6 +27,17 @@ SLO = {"name": "shop", "objective": 99.5, "errors": "rate(bad[$window])", "total
         ({"platform_addons": ["monitoring"], "monitoring_storage_class": ""}, "no add-on makes them"),
         ({"storage_provider": "local-path", "storage_expands": True}, "holds for no volume"),
         ({"storage_provider": "external", "storage_expands": True}, ""),
+        ({"monitoring_retention_size": "8GB", "monitoring_prometheus_volume": "10Gi"}, ""),
+        ({"monitoring_retention_size": "10GB", "monitoring_prometheus_volume": "10G"}, "does not fit into"),
+        ({"monitoring_retention_size": "900GB", "monitoring_prometheus_volume": "10Gi"}, "does not fit into"),
+        (
+            {
+                "monitoring_retention_size": "900GB",
+                "monitoring_prometheus_volume": "10Gi",
+                "monitoring_storage_class": "none",
+            },
+            "",
+        ),
         ({"monitoring_slos": [SLO]}, ""),
         ({"monitoring_slos": [{**SLO, "objective": 100}]}, "100"),
         ({"monitoring_slos": [SLO, SLO]}, "is there twice"),

@@ -14,8 +14,9 @@ import pathlib
 import typing as t
 
 import pytest
+import yaml
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._input_rules import form_of
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_rules import MONITORING_COMPONENTS, form_of
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs import (
     Option,
     judge_value,
@@ -38,7 +39,7 @@ CANDIDATES = [
     "/srv",
     "sha256:" + "a" * 64,
     base64.b64encode(b"k" * 32).decode(),
-    "v1.36",
+    "v1.36.4",
     50,
     1500,
     True,
@@ -139,6 +140,19 @@ def assert_named(place: Place, content: t.Any, subject: str = "") -> None:
     assert place.variable in found[0].sentence()
     if place.option.holds_secret:
         assert found[0].value is None
+
+
+def test_defaults_of_monitoring_are_good_resources():
+    """Whoever copies them to change them has the right form, and no component is missing from the rule."""
+    defaults = yaml.safe_load((ROLES / "monitoring/vars/main.yml").read_text())["__monitoring_default_resources"]
+    assert set(defaults) == set(MONITORING_COMPONENTS)
+    assert judge_value(CATALOG.variables["monitoring_resources"], defaults, form_of) == []
+    wrong = {"prometeus": {}, "prometheus": {"limit": {}}, "grafana": "64Mi"}
+    assert sorted(one.subject for one in judge_value(CATALOG.variables["monitoring_resources"], wrong, form_of)) == [
+        "monitoring_resources.grafana",
+        "monitoring_resources.prometeus",
+        "monitoring_resources.prometheus.limit",
+    ]
 
 
 def test_there_are_options():

@@ -150,6 +150,21 @@ def test_roles_are_read_with_all_entry_points(tmp_path):
     )
 
 
+def test_playbooks_have_variables_as_well(tmp_path):
+    meta = tmp_path / "roles" / "thing" / "meta"
+    meta.mkdir(parents=True)
+    (meta / "argument_specs.yml").write_text("argument_specs: {main: {options: {thing_a: {type: int}}}}")
+    own = tmp_path / "specs.yml"
+    own.write_text("argument_specs: {main: {options: {shop_size: {type: int, default: 3}, shop_name: {}}}}")
+    catalog = read_roles(str(tmp_path / "roles"), [str(own)])
+    assert (sorted(catalog.variables), catalog.roles, catalog.prefixes, catalog.defaults) == (
+        ["shop_name", "shop_size", "thing_a"],
+        ("thing",),
+        ("shop", "thing"),
+        {"shop_size": 3},
+    )
+
+
 @pytest.mark.parametrize("text", ["{", "argument_specs: [", "\t"])
 def test_a_role_that_cannot_be_read_is_named(tmp_path, text):
     meta = tmp_path / "thing" / "meta"

@@ -13,7 +13,6 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.de
     collect,
     parse_yaml,
     read_files,
-    secrets_of,
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.discovery import Resource
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply.order import Rank, rank_of, waves
@@ -62,6 +61,12 @@ def test_collect_takes_objects_texts_and_lists():
     [
         ("a: [1", r"here line \d: not valid YAML"),
         ("a: b: c", "here line 1: not valid YAML"),
+        # It may be a password.
+        ("a: !name x", "the tag; a text that begins with ! or . must be quoted$"),
+        ("a: *name", "found undefined alias; a text"),
+        ({"apiVersion": "v1", "kind": "PodList", "items": "p"}, "here: PodList: items must be a list"),
+        ("data: {a: [x, !!binary aGk=]}", r"here: data.a\[1\] can't be sent as JSON: leave out the tag"),
+        ("a: b\n---\ndata: !!set {a, b}", "here document 2: data can't be sent as JSON"),
         ([1], "here: an object must be a mapping, not int"),
         ({"kind": "Pod"}, "here: apiVersion is missing"),
         ({"apiVersion": "v1", "kind": 5}, "here: kind is missing or not a string"),
@@ -94,17 +99,6 @@ def test_read_files(tmp_path):
 def test_within_fills_in_the_namespace_only_where_there_is_none():
     assert one("Pod").within("n").namespace == "n"
     assert one("Pod", namespace="own").within("n").namespace == "own"
-
-
-def test_secrets_of():
-    definitions = collect(
-        [
-            ("a", thing("Secret", "a", stringData={"pw": "hunter2", "n": 1})),
-            ("b", thing("Secret", "b", data={"pw": "c2VjcmV0", "bin": "/w=="})),
-            ("c", thing("ConfigMap", "c", data={"open": "public"})),
-        ]
-    )
-    assert secrets_of(definitions) == {"hunter2", "aHVudGVyMg==", "MQ==", "c2VjcmV0", "secret", "/w=="}
 
 
 # -- discovery --------------------------------------------------------------------------------------------------
@@ -162,6 +156,13 @@ def test_parse_discovery():
 def test_kinds_of_definitions_that_are_sent_along():
     catalog = discovery.from_crds(collect([("crd", CRD), ("other", thing("Namespace"))]))
     assert catalog == {("ex.io/v1", "Foo"): Resource("ex.io", "v1", "foos", "Foo", True, from_crd=True)}
+
+
+@pytest.mark.parametrize(
+    "spec", [5, {"names": 5, "versions": [{"name": "v1"}]}, {"versions": 5}, {"versions": "v1"}, {"versions": ["v1"]}]
+)
+def test_definition_of_a_kind_that_is_wrong_is_left_to_the_server(spec):
+    assert ("ex.io/v1", "Foo") not in discovery.from_crds(collect([("crd", {**CRD, "spec": spec})]))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ BODY = {"spec": {"replicas": 2}, "status": {"ready": 1, "none": 0, "names": ["a"
         ("status.none", State.READY, ""),
         ("length(status.names) >= `2`", State.READY, ""),
         ("length(status.other) >= `2`", State.WAITING, "length(status.other)"),
+        ("spec.replicas >= '1'", State.FAILED, "numbers stand in backticks, as in spec.replicas >= `1`"),
+        ("status.phase < `1`", State.FAILED, "status.phase < `1` can't be evaluated: '<' not supported"),
+        ("contains(status.phase, `1`)", State.FAILED, "can't be evaluated"),
+        ("status.names[::0]", State.FAILED, "slice step cannot be zero"),
+        # Nothing is there yet to be compared.
+        ("status.other >= '1'", State.WAITING, "is null"),
     ],
 )
 def test_expressions(expression, state, words):

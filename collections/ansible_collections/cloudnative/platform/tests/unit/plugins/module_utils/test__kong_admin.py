@@ -14,13 +14,26 @@ import typing as t
 import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils import _http_api as transport
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong import information, proxy, reading, sync
-from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import Admin, Refused, Trust, Unreachable
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong import (
+    dbless,
+    information,
+    proxy,
+    reading,
+    sync,
+)
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.admin import (
+    Admin,
+    NodeError,
+    Refused,
+    Trust,
+    Unreachable,
+)
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError, Problems
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kong_support import (
     answer,
     catalogue,
     load,
+    merged,
     planned,
 )
 
@@ -193,8 +206,53 @@ def test_nodes_that_are_not_configured(server: Server, changes: dict[str, t.Any]
 
 def test_a_node_that_lost_its_database(server: Server) -> None:
     server.replies[("GET", "/")] = [(500, {"message": "An unexpected error occurred"})]
-    with pytest.raises(KongError, match="has lost its database"):
+    with pytest.raises(KongError, match="if it has a database, it has lost it"):
         reading.node(Admin(server.url))
+
+
+PUSH = ("POST", "/config?check_hash=1&flatten_errors=1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "problem", "of_the_node"),
+    [
+        ((413, {"message": "map full"}), None, r"does not fit, raise Kong's lmdb_map_size: map full", True),
+        (
+            (500, {"message": "An unexpected error occurred"}),
+            None,
+            r": POST /config was refused \(500\): An unex",
+            True,
+        ),
+        ((404, {"message": "no Route matched"}), None, r": POST /config was refused \(404\): no Route matched", True),
+        ((400, {"message": "declarative config is invalid"}), (400, {"message": "why"}), r"refuses .*: why", False),
+        ((400, {"message": "invalid"}), (502, "<html>"), r": POST /config was refused \(502\): <html>", True),
+        ((400, {"message": "invalid"}), (201, {}), r"first refused the configuration and then took it", True),
+        ((201, {}), None, r"took the configuration but reports hash other instead of wanted", True),
+    ],
+)
+def test_whose_trouble_it_is_that_a_node_does_not_take_a_document(
+    server: Server, monkeypatch: pytest.MonkeyPatch, first: Reply, second: Reply, problem: str, of_the_node: bool
+) -> None:
+    monkeypatch.setattr(dbless, "SETTLE_TIMEOUT", 0)
+    server.replies = {
+        PUSH: [first],
+        ("POST", "/config"): [second],
+        ("GET", "/status"): [(200, {"configuration_hash": "other"})],
+    }
+    admin = Admin(server.url)
+    with pytest.raises(KongError, match=problem) as found:
+        dbless.push(admin, "{}", "wanted", merged())
+    assert isinstance(found.value, NodeError) is of_the_node
+    assert server.url in str(found.value)
+    admin.close()
+
+
+def test_an_answer_that_is_none_about_the_entity_is_one_about_the_node(server: Server) -> None:
+    server.replies[("POST", "/schemas/services/validate")] = [(500, {"message": "An unexpected error occurred"})]
+    admin = Admin(server.url)
+    with pytest.raises(NodeError, match=r"\(500\): An unexpected .* \(asked about service a \(kong.yml: services"):
+        sync.validate(admin, planned({"services": [{"name": "a", "host": "h"}]}), catalogue())
+    admin.close()
 
 
 def test_schemas_are_read_once_for_a_version_and_its_plugins(server: Server, tmp_path: t.Any) -> None:
@@ -235,7 +293,7 @@ def test_all_problems_are_found_before_the_first_write(server: Server) -> None:
 def test_an_address_that_takes_no_writes_is_found_before_the_first(server: Server) -> None:
     server.replies[("POST", "/schemas/services/validate")] = [(403, {"message": "no"})]
     admin = Admin(server.url)
-    with pytest.raises(KongError, match=r"is read-only; nothing was changed"):
+    with pytest.raises(KongError, match=r"is read-only \(asked about service a .*\); nothing was changed"):
         sync.validate(admin, planned({"services": [{"name": "a", "host": "h"}]}), catalogue())
     admin.close()
 
@@ -259,7 +317,7 @@ def test_a_write_that_fails_is_named_and_what_comes_after_is_not_tried(server: S
     with pytest.raises(sync.Incomplete) as found:
         sync.apply(admin, made, catalogue(), True)
     assert "create service b failed: name: s1" in str(found.value)
-    assert "3 changes were made; 1 changes that come after were not tried" in str(found.value)
+    assert "3 changes were made, 1 not tried" in str(found.value)
     assert "very-secret" not in str(found.value)
     assert not any(path.startswith("/routes") for _method, path, *_rest in server.seen)
     admin.close()

@@ -81,6 +81,28 @@ def test_tags_of_a_deck_file_are_taken_over() -> None:
             doc(consumers=[{"username": "c", "keyauth_credentials": [{"key": "<hidden>"}]}]),
             "key is <hidden>: this document was shown without its secrets",
         ),
+        (
+            doc(consumers=[{"username": "c", "keyauth_credentials": [{"key": '${{ env "DECK_KEY" }}'}]}]),
+            "keyauth_credentials[0]: key has a variable that only decK fills in: take Kong's {vault://env/…}",
+        ),
+        (doc(_info="team-a"), "_info is a mapping, not a string"),
+        (doc(_info={"select_tags": "team-a"}), "_info.select_tags 'team-a' is not a list of tags: write [tag, …]"),
+        (doc(_info={"select_tags": [1]}), "_info.select_tags [1] is not a list of tags"),
+        (doc(_info={"selct_tags": ["a"]}), "unknown field _info.selct_tags, did you mean select_tags?"),
+        (doc(_info={"defaults": {"service": {"retries": 2}}}), "_info.defaults is decK's own"),
+        (doc(services=[{"name": "a", "tags": "abc"}]), "services[0]: tags 'abc' is not a list of strings"),
+        (doc(services=[{"name": "a", "tags": [["a"]]}]), "services[0]: tags [['a']] is not a list of strings"),
+        (doc(services=[{"name": ["a"]}]), "services[0]: name ['a'] is a list, expected a string"),
+        (doc(services=[{"name": 5}]), "services[0]: name 5 is a int, expected a string"),
+        (
+            doc(routes=[{"name": "r", "service": ["p"]}]),
+            "service ['p'] refers to nothing: write the service's id or name",
+        ),
+        (doc(routes=[{"name": "r", "service": {}}]), "service {} refers to nothing"),
+        (
+            doc(acls=[{"group": "g", "consumer": {"custom_id": "x"}}]),
+            "consumer {'custom_id': 'x'} refers to nothing: write the consumer's id or username",
+        ),
     ],
 )
 def test_what_is_wrong_with_the_form(content: t.Any, problem: str) -> None:
@@ -141,6 +163,8 @@ def test_a_directory_stands_for_its_documents(tmp_path: t.Any) -> None:
         ("a: [b", "is not YAML in line"),
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "is not JSON: 'c' stands there twice"),
         ("a: 1\na: 2\n", "is not YAML in line 2, column 1: 'a' stands there twice"),
+        ("x: &x {a: 1}\ny: {<<: *x, b: 1, b: 2}\n", "is not YAML in line 2, column 19: 'b' stands there twice"),
+        ("? [a]\n: 1\n", "is not YAML in line 1, column 3: a key is not a name"),
     ],
 )
 def test_what_can_not_be_read(tmp_path: t.Any, text: str, problem: str) -> None:
@@ -149,6 +173,20 @@ def test_what_can_not_be_read(tmp_path: t.Any, text: str, problem: str) -> None:
     with pytest.raises(KongError) as found:
         files.read([str(path)])
     assert problem in str(found.value)
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown() -> None:
+    found = problems(doc(consumers=[{"username": "c", "keyauth_credentials": [{"key": ["hunter2"]}]}]))
+    assert found == ["0.yml: consumers[0].keyauth_credentials[0]: key is a list, expected a string"]
+
+
+def test_what_is_written_wins_over_what_is_merged() -> None:
+    text = "a: &a {name: a, host: h}\nb: &b {<<: *a, name: b}\nc: {<<: [*b, {port: 1}], host: i}\n"
+    assert files.parse(text, "x.yml") == {
+        "a": {"name": "a", "host": "h"},
+        "b": {"name": "b", "host": "h"},
+        "c": {"name": "b", "host": "i", "port": 1},
+    }
 
 
 def test_broken_yaml_is_not_quoted() -> None:

@@ -279,6 +279,40 @@ def test_a_name_that_another_gives_up() -> None:
     assert [change.body for change in made.of("release")] == [{"custom_id": None}, {"custom_id": None}]
 
 
+def test_consumers_keep_one_name_while_they_swap_the_other() -> None:
+    """Kong refuses a consumer that has neither."""
+    lists = {"consumers": [stored("consumers", 1, username="a"), stored("consumers", 2, username="b")]}
+    wish = {"consumers": [{"id": ID.format(1), "username": "b"}, {"id": ID.format(2), "username": "a"}]}
+    assert planned(wish, lists).problems == [
+        "consumer b and consumer a swap their username: do it in two steps",
+        "consumer a and consumer b swap their username: do it in two steps",
+    ]
+
+
+def test_a_run_without_owner_says_whose_tag_it_takes_away() -> None:
+    lists = {"services": [stored("services", 1, name="a", host="h", tags=["managed-by=team"])]}
+    made = planned({"services": [{"name": "a", "host": "other"}]}, lists)
+    assert made.warnings == ["service a (kong.yml: services[0]): owner team loses it, because this run has no owner"]
+    kept = planned({"services": [{"name": "a", "host": "other", "tags": ["managed-by=team"]}]}, lists)
+    assert kept.warnings == []
+
+
+def test_a_reference_by_id_in_any_letters() -> None:
+    service = "0000000a-0000-4000-8000-00000000000a"
+    wish = {
+        "services": [{"id": service, "name": "a", "host": "h", "url": None}],
+        "routes": [{"name": "r", "paths": ["/"], "service": {"id": service.upper()}}],
+    }
+    made = planned(wish)
+    assert made.problems == []
+    assert [change.body["service"] for change in made.changes if change.kind == "routes"] == [{"id": service}]
+
+
+def test_an_algorithm_that_is_no_text_is_left_to_kong() -> None:
+    made = planned({"upstreams": [{"name": "u", "algorithm": ["a"]}]})
+    assert (made.warnings, made.changes[0].body["algorithm"]) == ([], ["a"])
+
+
 def test_a_name_that_goes_with_what_is_deleted() -> None:
     lists = {"plugins": [stored("plugins", 1, name="cors", instance_name="x", tags=["own"])]}
     made = planned({"plugins": [{"name": "prometheus", "instance_name": "x"}]}, lists, ["own"], prune=True)

@@ -182,8 +182,9 @@ def test_reasons(name: str, expected: list[str]) -> None:
 
 def test_a_read_only_admin_api_is_called_that() -> None:
     recorded = load("answers")["readonly_info.dbless#35"]
-    assert Refused("POST", "/services", recorded["status"], recorded["body"]).message == "this Admin API is read-only"
-    assert "is read-only" in Refused("POST", "/services", 403, {}).message
+    error = Refused("n", "POST", "/services", recorded["status"], recorded["body"])
+    assert error.message == "this Admin API is read-only"
+    assert "is read-only" in Refused("n", "POST", "/services", 403, {}).message
 
 
 def test_secrets_are_hidden_and_that_they_change_is_shown() -> None:
@@ -212,6 +213,38 @@ def test_secrets_of_plugins_are_those_that_the_schema_names() -> None:
     assert set(masks.secrets("plugins", {"name": "own", "config": {"a": {"api_key": "abcdef"}}}, None)) == {"abcdef"}
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "shown"),
+    [
+        ("http-log", {"http_endpoint": "http://log", "headers": {"Authorization": "Basic hunter22"}}, "content_type"),
+        ("opentelemetry", {"traces_endpoint": "http://t", "headers": {"x-api-key": "hunter22"}}, "http://t"),
+        (
+            "request-transformer",
+            {"add": {"headers": ["X-Team: a", "Authorization: Bearer hunter22"]}},
+            "Authorization: <hidden>",
+        ),
+    ],
+)
+def test_headers_for_other_apis_are_secrets(name: str, config: dict[str, t.Any], shown: str) -> None:
+    change = only({"plugins": [{"name": name, "config": config}]}, {})
+    assert any("hunter22" in text for text in masks.secrets("plugins", change.body, catalogue()))
+    difference = masks.difference(change, catalogue())
+    assert "hunter22" not in str(difference)
+    assert shown in difference["after"]
+
+
+def test_a_header_that_changes_says_so() -> None:
+    lists = {
+        "plugins": [
+            stored("plugins", 1, name="request-transformer", config={"add": {"headers": ["Authorization:old"]}})
+        ]
+    }
+    wish = {"name": "request-transformer", "config": {"add": {"headers": ["Authorization:new"]}}}
+    shown = masks.difference(only({"plugins": [wish]}, lists), catalogue())
+    assert '"Authorization:<hidden, old value>"' in shown["before"]
+    assert '"Authorization:<hidden, new value>"' in shown["after"]
+
+
 def test_a_reference_to_a_vault_is_no_secret() -> None:
     assert list(masks.secrets("keyauth_credentials", {"key": "{vault://env/KEY}"}, None)) == []
 
@@ -219,6 +252,8 @@ def test_a_reference_to_a_vault_is_no_secret() -> None:
 def test_secrets_in_messages_of_kong() -> None:
     message = answer("surprises.postgres#33")["message"]
     assert masks.scrub(message, ["K2"]) == "UNIQUE violation detected on '{key=\"<hidden>\"}'"
+    # A short secret is part of many words.
+    assert masks.scrub("key=a is taken", ["a"]) == "key=<hidden> is taken"
 
 
 def test_a_document_that_is_not_understood_yet() -> None:

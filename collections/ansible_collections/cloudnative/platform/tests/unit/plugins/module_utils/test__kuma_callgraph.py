@@ -63,9 +63,18 @@ def test_one_line_changes_one_object() -> None:
 
 def test_where_the_trust_domain_comes_from() -> None:
     small = {"services": {"a": {}, "b": {}}, "calls": {"a": ["b"]}}
-    assert allowed({**small, "mesh": "prod", "zone": "z1"})["calls-to-b"] == ["spiffe://prod.z1.mesh.local/workload/a"]
+    assert allowed({**small, "mesh": "prod", "zone": "z1"}) == {
+        "calls-to-b-prod": ["spiffe://prod.z1.mesh.local/workload/a"]
+    }
     assert allowed({**small, "trust_domain": "example.org"})["calls-to-b"] == ["spiffe://example.org/workload/a"]
     assert callgraph.permissions(callgraph.read({**small, "mesh": "prod"}, "default"))[0]["mesh"] == "prod"
+
+
+def test_permissions_of_two_meshes_are_not_one_object() -> None:
+    """On Kubernetes all of them are in the namespace of the control plane."""
+    small = {"services": {"a": {}, "b": {}}, "calls": {"a": ["b"]}}
+    names = [callgraph.permissions(callgraph.read(small, mesh))[0]["name"] for mesh in ("default", "shop", "data")]
+    assert names == ["calls-to-b", "calls-to-b-shop", "calls-to-b-data"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,35 @@ def test_where_the_trust_domain_comes_from() -> None:
             {"services": {"web": {"labels": {"app": "x"}}, "api": {"labels": {"app": "x"}}}, "calls": {}},
             "services.api: the labels of its dataplanes is what web has too",
         ),
+        # One policy of both would let in the callers of either.
+        (
+            {
+                "services": {
+                    "web": {"namespace": "a", "service_account": "x", "pod_labels": {"app": "web"}},
+                    "api": {"namespace": "a", "service_account": "y", "pod_labels": {"app": "web"}},
+                },
+                "calls": {},
+            },
+            "services.api: the pod_labels in namespace a is what web has too, so a NetworkPolicy of one is one of both",
+        ),
+        ({"calls": {"web": [{"b": 1}]}}, "calls.web: calls {'b': 1}, which is no name of a service"),
+        ({"services": {"web": {"namespace": "A B"}}, "calls": {}}, "services.web.namespace: 'A B' is no name of a"),
+        ({"services": {"web": {"workload": "A B"}}, "calls": {}}, "services.web.workload: 'A B' is no value of the"),
+        (
+            {"services": {"web": {"namespace": "a", "service_account": "A_b"}}, "calls": {}},
+            "services.web.service_account: 'A_b' is no name of a service account",
+        ),
+        ({"services": {"web": {"labels": {"app": "x y"}}}, "calls": {}}, "services.web.labels.app: 'x y' is no value"),
+        ({"services": {"web": {"pod_labels": {"a/b/c": "x"}}}, "calls": {}}, "services.web.pod_labels.a/b/c: 'a/b' is"),
+        ({"services": {5: {}}, "calls": {}}, "services.5: a name has lower case letters"),
+        (
+            {"services": {"w" * 64: {}}, "calls": {}},
+            "a name has lower case letters, digits and dashes only, at most 63",
+        ),
+        ({"services": {"web": {"cidrs": [5]}}, "calls": {}}, "cidrs: 5 is no network"),
+        ({"trust_domain": "Foo Bar"}, "trust_domain: 'Foo Bar' is none"),
+        ({"mesh": "a b"}, "mesh: 'a b' is no name of a mesh"),
+        ({"zone": ["z"]}, "zone: ['z'] is no name of a zone"),
         ({"network": []}, "network: expected a mapping of default_deny"),
         ({"network": {"defualt_deny": True}}, "network.defualt_deny: unknown field, did you mean default_deny?"),
         ({"network": {"default_deny": "no"}}, "network.default_deny: expected true or false"),
@@ -176,6 +214,12 @@ def test_a_gateway_calls_and_is_not_called() -> None:
 def test_what_is_outside_is_called_without_a_permission() -> None:
     graph = {"services": {"web": {}, "payments": {"cidrs": ["203.0.113.0/24"]}}, "calls": {"web": ["payments"]}}
     assert allowed(graph) == {}
+
+
+def test_the_same_labels_in_two_namespaces_are_two_services() -> None:
+    pods = {"service_account": "web", "pod_labels": {"app": "web"}}
+    services = {"here": {"namespace": "a", **pods}, "there": {"namespace": "b", **pods}}
+    assert len(allowed({"services": services, "calls": {"here": ["there"]}})) == 1
 
 
 def test_labels_of_pods_on_kubernetes() -> None:

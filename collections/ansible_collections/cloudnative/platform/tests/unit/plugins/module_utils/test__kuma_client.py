@@ -229,6 +229,9 @@ def test_nobody_is_there() -> None:
         ({"parallel": 0}, "parallel is 0"),
         ({"client_key": "/k"}, "client_key is given without client_cert"),
         ({"api_url": "http://mesh:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://localhost.example.com:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://127.example.com:5681", "token": "t"}, "a token would go unencrypted"),
+        ({"api_url": "http://127.0.0.1:80@example.com:5681", "token": "t"}, "a token would go unencrypted"),
         ({"api_url": "https://mesh:5682", "ca_cert": "/none"}, "does not exist"),
     ],
 )
@@ -243,6 +246,8 @@ def test_a_token_is_sent(server: Server) -> None:
     made = control_plane({**plain, "api_url": server.url, "token": "abc\n"})
     assert made._headers["Authorization"] == "Bearer abc"
     made.close()
+    for url in ("http://localhost:5681", "http://127.1.2.3:5681", "http://[::1]:5681/", "https://mesh:5682"):
+        control_plane({**plain, "api_url": url, "token": "abc"}).close()
 
 
 # -- one call ---------------------------------------------------------------------------------------------------------
@@ -364,10 +369,13 @@ def test_everything_of_a_mesh_is_a_handful_of_requests(server: Server, control: 
 def test_policies_of_dataplanes(server: Server, control: ControlPlane) -> None:
     observed = load("observed")
     server.lists["/dataplanes/_overview"] = [observed["connected"], observed["never connected"]]
-    proxies = "/meshes/default/dataplanes"
-    server.replies[("GET", f"{proxies}/frontend-1/_policies")] = [(200, {"policies": [{"kind": "MeshTrace"}]})]
+    path, gone = "/meshes/default/dataplanes/frontend-1", "kri_msvc_default_default__gone_http"
+    server.replies[("GET", f"{path}/_policies")] = [(200, {"policies": [{"kind": "MeshTrace", "origins": []}]})]
+    server.replies[("GET", f"{path}/_layout")] = [(200, {"outbounds": [{"kri": gone}]})]
+    # A service that went in between.
+    server.replies[("GET", f"{path}/_outbounds/{gone}/_policies")] = [(404, {"status": 404})]
     # Recorded: without meshServices there are no such answers.
     reason = "bad request: can't use _policies endpoint without meshService enabled"
-    server.replies[("GET", f"{proxies}/dp-a/_policies")] = [(400, {"status": 400, "detail": reason})]
+    server.replies[("GET", "/meshes/default/dataplanes/dp-a/_policies")] = [(400, {"status": 400, "detail": reason})]
     found = information.gather(control, with_policies=True)
-    assert [one["policies"] for one in found["dataplanes"]] == [["MeshTrace"], None]
+    assert [one["policies"] and one["policies"][0]["kind"] for one in found["dataplanes"]] == ["MeshTrace", None]

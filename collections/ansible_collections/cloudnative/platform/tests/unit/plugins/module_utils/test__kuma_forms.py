@@ -84,6 +84,33 @@ def test_what_the_control_plane_owns_is_not_compared() -> None:
     assert differences("MeshService", wished, kept) == []
 
 
+def probed(**more: t.Any) -> dict[str, t.Any]:
+    inbound = {"port": 80, "serviceProbe": {"tcp": {}}, **more}
+    inbound = {name: value for name, value in inbound.items() if value is not None}
+    return resource("Dataplane", networking={"address": "127.0.0.1", "inbound": [inbound]})
+
+
+@pytest.mark.parametrize(
+    "found", [{"state": "NotReady"}, {"health": {}}, {"state": "Ready", "health": {"ready": True}}]
+)
+def test_what_a_probe_finds_is_the_control_planes(found: dict[str, t.Any]) -> None:
+    assert differences("Dataplane", probed(), probed(**found)) == []
+    assert differences("Dataplane", probed(state="Ready"), probed(**found)) == []
+    (sent,) = canonical.with_owned("Dataplane", probed(name="http"), probed(**found))["networking"]["inbound"]
+    assert sent == {"port": 80, "name": "http", "serviceProbe": {"tcp": {}}, **found}
+
+
+def test_without_a_probe_the_state_is_what_is_written() -> None:
+    wished, there = probed(serviceProbe=None), probed(serviceProbe=None, state="NotReady")
+    assert differences("Dataplane", wished, there) == ["networking.inbound[0].state"]
+    assert canonical.with_owned("Dataplane", wished, there) == wished
+    # What a probe found goes with it, and a new one finds out for itself.
+    assert differences("Dataplane", wished, probed(state="NotReady")) == ["networking.inbound[0].serviceProbe"]
+    assert canonical.with_owned("Dataplane", wished, probed(state="NotReady")) == wished
+    assert canonical.with_owned("Dataplane", probed(), there) == probed()
+    assert canonical.with_owned("Dataplane", probed(), probed(port=81, state="NotReady")) == probed()
+
+
 def test_a_zone_in_tags_counts_where_it_is_wished() -> None:
     def proxy(**tags: str) -> dict[str, t.Any]:
         inbound = {"port": 80, "tags": {"kuma.io/service": "a", **tags}}
@@ -233,6 +260,17 @@ def test_a_text_that_is_no_yaml(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch
     assert documents.sources(['{"type": "Mesh", "name": "m"}'], [])[0][1]["name"] == "m"
     with pytest.raises(KumaError, match="PyYAML is not there"):
         documents.sources(["type: Mesh"], [])
+
+
+@pytest.mark.parametrize("with_yaml", [True, False])
+def test_a_key_that_stands_twice(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch, with_yaml: bool) -> None:
+    if not with_yaml:
+        monkeypatch.setattr(documents.definitions, "yaml", None)
+    path = tmp_path / "mesh.json"
+    path.write_text('[{"type": "Mesh", "name": "m",\n "meshServices": {}, "name": "n"}]')
+    where = "line 2" if with_yaml else "is not JSON"
+    with pytest.raises(KumaError, match=f"mesh.json {where}.*key 'name' stands there twice"):
+        documents.sources([], [str(path)])
 
 
 def test_secrets_are_found_and_hidden() -> None:

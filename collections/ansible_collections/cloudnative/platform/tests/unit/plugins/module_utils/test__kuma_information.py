@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information, versions
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information, overview, versions
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.reading import About
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
 
@@ -102,3 +102,27 @@ def test_skew_is_a_problem() -> None:
     found = summary("2.17.0", proxies=[OBSERVED["connected"]])
     assert "Kuma 2.17.0 is not a version that this collection knows" in found["problems"]
     assert "runs 2.14.3, more than 2 minor versions from 2.17.0" in str(found["problems"])
+
+
+def test_each_policy_of_a_dataplane_once() -> None:
+    """Answers as they were recorded."""
+    all_of_them = {"kind": "MeshTimeout", "origins": [{"kri": "kri_mt_default_default__all_"}]}
+    allow = {"kind": "MeshTrafficPermission", "origins": [{"kri": "kri_mtp_default_default__a_"}, {"kri": "b"}]}
+    retry = {"kind": "MeshRetry", "origins": [{"kri": "kri_mr_default_my_zone__retry_"}]}
+    found = overview.policies(
+        [{"kind": "MeshTrace", "origins": [{"kri": "kri_mtr_default_default__trace_"}]}, {"kind": "MeshProxyPatch"}],
+        {"kri_dp_default_default__frontend-1_http": [all_of_them, allow]},
+        {
+            "kri_msvc_default_my_zone__backend_http": [all_of_them, retry],
+            "kri_extsvc_default_default__api.example.com_443": [all_of_them],
+        },
+    )
+    backend = "MeshService backend http"
+    assert [tuple(one.values()) for one in found] == [
+        ("MeshProxyPatch", "", [], []),
+        ("MeshRetry", "retry", [], [backend]),
+        ("MeshTimeout", "all", ["http"], [backend, "MeshExternalService api.example.com 443"]),
+        ("MeshTrace", "trace", [], []),
+        ("MeshTrafficPermission", "a", ["http"], []),
+        ("MeshTrafficPermission", "b", ["http"], []),
+    ]

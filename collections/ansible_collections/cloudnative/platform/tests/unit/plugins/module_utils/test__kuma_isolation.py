@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import callgraph, isolation
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import Problems
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network import Collector
 
 SHOP: dict[str, t.Any] = {
     "services": {
@@ -136,12 +137,83 @@ def test_a_gateway_in_a_locked_namespace_stays_open() -> None:
     assert (policy["ingress"], policy["egress"]) == ([{}], [{}])
 
 
-def test_without_default_deny_only_callers_are_told_apart() -> None:
-    assert sorted(policies(network={"default_deny": False})) == [
-        "data/calls-to-db",
-        "shop/calls-to-api",
-        "shop/calls-to-web",
+NEEDED = [("kuma-system", 9901), ("monitoring", 5670)]
+
+
+def test_without_default_deny_those_who_are_needed_still_come_in() -> None:
+    """A policy that selects a pod denies all that it does not name, and no other one names Prometheus then."""
+    found = policies(network={"default_deny": False})
+    assert sorted(found) == ["data/calls-to-db", "shop/calls-to-api", "shop/calls-to-web"]
+    callers = {"data/calls-to-db": 1, "shop/calls-to-api": 1, "shop/calls-to-web": 1}
+    for name, policy in found.items():
+        needed = policy["ingress"][callers[name] :]
+        labels = [one["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in needed]
+        assert list(zip(labels, [one["ports"][0]["port"] for one in needed])) == NEEDED
+        assert policy["policyTypes"] == ["Ingress"]
+
+
+def test_without_default_deny_nobody_else_calls_what_nobody_calls() -> None:
+    policy = policies(network={"default_deny": False}, calls={})["shop/calls-to-web"]
+    assert [one["ports"][0]["port"] for one in policy["ingress"]] == [port for _namespace, port in NEEDED]
+
+
+def test_policies_of_two_meshes_are_not_one_object() -> None:
+    assert sorted(policies(mesh="shop")) == [
+        "data/calls-default-deny-shop",
+        "data/calls-to-db-shop",
+        "shop/calls-default-deny-shop",
+        "shop/calls-out-of-api-shop",
+        "shop/calls-to-api-shop",
+        "shop/calls-to-web-shop",
     ]
+
+
+def telemetry(address: str, **network: t.Any) -> list[tuple[t.Any, list[int]]]:
+    """Where pods get besides names, their control plane and each other."""
+    graph = callgraph.read({**SHOP, "network": network}, "default")
+    found = isolation.network_policies(graph, Collector(address, 4317))
+    egress = next(one for one in found if one["metadata"]["name"] == "calls-default-deny")["spec"]["egress"]
+    places = [one["to"][0] for one in egress[3:]]
+    return [
+        (
+            one.get("ipBlock", {}).get("cidr")
+            or one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
+            [port["port"] for port in rule["ports"]],
+        )
+        for one, rule in zip(places, egress[3:])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "expected"),
+    [
+        ("collector.monitoring.svc", {}, [("monitoring", [4317])]),
+        ("collector.tracing.svc.cluster.local", {}, [("tracing", [4317])]),
+        ("collector-0.collector.tracing.svc.cluster.local.", {}, [("tracing", [4317])]),
+        ("collector.tracing", {}, [("tracing", [4317])]),
+        ("collector.monitoring", {"telemetry_ports": [4318]}, [("monitoring", [4318, 4317])]),
+        ("collector.monitoring", {"telemetry_ports": [4317]}, [("monitoring", [4317])]),
+        ("collector.eyes", {"telemetry_ports": [4318]}, [("monitoring", [4318]), ("eyes", [4317])]),
+        ("192.0.2.9", {}, [("192.0.2.9/32", [4317])]),
+        ("fd00::9", {}, [("fd00::9/128", [4317])]),
+        # Policies are for what leaves the pod, and pods of the graph's namespaces are reached anyway.
+        ("127.0.0.1", {}, []),
+        ("collector", {}, []),
+    ],
+)
+def test_telemetry_gets_out(address: str, network: dict[str, t.Any], expected: list[t.Any]) -> None:
+    assert telemetry(address, **network) == expected
+
+
+def test_a_collector_that_no_policy_can_name() -> None:
+    collector = Collector("otel.example.org", 4317)
+    with pytest.raises(Problems, match=r"otel\.example\.org is a name outside of the cluster, .* give its address"):
+        isolation.network_policies(callgraph.read(SHOP, "default"), collector)
+    open_to_all = callgraph.read({**SHOP, "network": {"default_deny": False}}, "default")
+    assert isolation.network_policies(open_to_all, collector)
+    services = {**SHOP["services"], "otel": {"cidrs": ["192.0.2.0/24"], "ports": [4317]}}
+    described = {**SHOP, "services": services, "calls": {**SHOP["calls"], "web": ["api", "otel"]}}
+    assert isolation.network_policies(callgraph.read(described, "default"), collector)
 
 
 def test_one_line_changes_one_policy() -> None:

@@ -99,7 +99,7 @@ def test_a_namespace_of_its_own() -> None:
 
 
 def test_dataplanes_are_made_of_pods() -> None:
-    (problem,) = kubernetes.problems(wanted(resource("Dataplane", networking={"address": "a"}), timeout()))
+    (problem,) = kubernetes.problems(wanted(resource("Dataplane", networking={"address": "a"}), timeout()), "s")
     assert "makes a Dataplane of each pod" in problem
 
 

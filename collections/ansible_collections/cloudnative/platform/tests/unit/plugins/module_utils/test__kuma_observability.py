@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import observability, removed, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import Problems
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network import Network
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import wanted
 
 PLAIN: dict[str, t.Any] = {
@@ -129,3 +130,33 @@ def test_mistakes(changes: dict[str, t.Any], problem: str) -> None:
     with pytest.raises(Problems) as caught:
         made(**changes)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "mesh", "ports"),
+    [
+        ({}, "shop", (5999,)),
+        ({}, "other", (5670,)),
+        ({"meshes": ["other"]}, "other", (5999,)),
+        ({"metrics": False, "access_log": "stdout"}, "shop", (5670,)),
+    ],
+)
+def test_metrics_get_through_the_network(changes: dict[str, t.Any], mesh: str, ports: tuple[int, ...]) -> None:
+    options = {**PLAIN, "metrics_port": 5999, **changes}
+    assert observability.network(options, "shop", mesh, Network()) == Network(metrics_ports=ports)
+
+
+@pytest.mark.parametrize(
+    ("changes", "collector"),
+    [
+        ({}, ("collector.monitoring.svc", 4317)),
+        ({"access_log": "none"}, ("collector.monitoring.svc", 4317)),
+        ({"trace_sampling": 0}, ("collector.monitoring.svc", 4317)),
+        ({"otlp_endpoint": "[fd00::1]:4318"}, ("fd00::1", 4318)),
+        ({"access_log": "stdout", "trace_sampling": 0}, None),
+        ({"access_log": "stdout", "otlp_endpoint": None}, None),
+        ({"meshes": ["other"]}, None),
+    ],
+)
+def test_who_is_sent_something(changes: dict[str, t.Any], collector: tuple[str, int] | None) -> None:
+    assert observability.collector({**ALL, **changes}, "shop", "shop") == collector

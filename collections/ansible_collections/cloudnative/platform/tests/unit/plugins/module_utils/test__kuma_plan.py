@@ -234,6 +234,14 @@ def test_absent_deletes_what_is_there() -> None:
     assert [change.sentence() for change in made.changes] == ["delete MeshTimeout default/one"]
 
 
+@pytest.mark.parametrize(("owner", "problems"), [("them", 0), ("us", 1), (None, 1)])
+def test_absent_leaves_what_belongs_to_somebody_else(owner: str | None, problems: int) -> None:
+    made = plan.absent(wanted(timeout()), there(stored(timeout(), **{OWNER: "them"})), owner)
+    assert (len(made.problems), len(made.changes)) == (problems, 1 - problems)
+    if problems:
+        assert f"belongs to owner them, not to {owner or 'nobody'}" in made.problems[0]
+
+
 def test_a_mesh_with_dataplanes_is_not_deleted() -> None:
     observed = there(resource("Mesh", "default", mesh=None), resource("Dataplane", "dp-1", networking={}))
     made = plan.absent(wanted(resource("Mesh", "default", mesh=None)), observed, None)

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import upgrade
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import control_plane, running, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.upgrade import Content
 
 Raw = dict[str, t.Any]
@@ -219,3 +219,35 @@ def test_meshes_and_names_of_the_old_kind() -> None:
 )
 def test_the_order(changes: Raw, steps: list[str]) -> None:
     assert check(state=found(**changes))["steps"] == steps
+
+
+# -- before anything is changed ---------------------------------------------------------------------------------------
+
+
+def test_a_refusal_says_what_runs_and_how_to_go_on_all_the_same() -> None:
+    assert upgrade.refusal(check(), "2.14.1", "x") == ""
+    said = upgrade.refusal(check(state=found("2.11.18")), "2.11.18", "skip_upgrade_checks")
+    assert said.startswith("Kuma 2.11.18 runs here and does not go to 2.14.3: from 2.11 to 2.14 is more than 2 minor")
+    assert said.endswith("The control plane was not changed. To go there all the same, set skip_upgrade_checks")
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "version"),
+    [
+        ("docker.io/kumahq/kuma-cp:2.14.3@sha256:aa", "2.13.0", "2.14.3"),
+        ("registry.example.com:5000/kuma-cp:2.14.3", "", "2.14.3"),
+        ("registry.example.com:5000/kuma-cp@sha256:aa", "2.13.10", "2.13.10"),
+        ("kuma-cp:ours", "2.13.10", "2.13.10"),
+        ("kuma-cp:ours", "", "ours"),
+    ],
+)
+def test_what_a_deployment_runs(image: str, label: str, version: str) -> None:
+    labels = {"app.kubernetes.io/version": label} if label else {}
+    pod = {"containers": [{"name": "control-plane", "image": image}]}
+    deployment = {"metadata": {"labels": labels}, "spec": {"template": {"spec": pod}}}
+    assert running.version_of(deployment) == version
+
+
+def test_what_a_component_is() -> None:
+    components = {"a": {"version": "2.14.3", "ref": "x/kuma-cp:other"}, "b": {"ref": "host:5000/kuma-cp:2.14.2"}}
+    assert [control_plane.version_of(name, components) for name in ("a", "b", "c")] == ["2.14.3", "2.14.2", ""]

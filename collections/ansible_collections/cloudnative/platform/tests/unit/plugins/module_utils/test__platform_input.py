@@ -131,21 +131,21 @@ def test_good_input_has_no_findings():
         # version
         (
             {"kubernetes_version": "1.34.2"},
-            "kubernetes_version '1.34.2': is not supported; did you mean 1.36.4? supported: 1.35, 1.36.4, 1.37",
+            "kubernetes_version '1.34.2': is not supported; supported: 1.35, 1.36.4, 1.37",
         ),
         (
             {"kubernetes_version": "v1.36.5"},
-            "kubernetes_version 'v1.36.5': is not supported; did you mean 1.36.4? supported: 1.35, 1.36.4, 1.37",
+            "kubernetes_version 'v1.36.5': is not supported; supported: 1.35, 1.36.4, 1.37",
         ),
         (
             {"kubernetes_version": 1.36},
             "kubernetes_version 1.36: is not text, YAML took it for a number; "
-            'write it in quotes like "1.36.4" (supported: 1.35, 1.36.4, 1.37)',
+            'write it in quotes like "v1.36.4" (supported: 1.35, 1.36.4, 1.37)',
         ),
         (
             {"kubernetes_version": "latest"},
             "kubernetes_version 'latest': is not a version; "
-            'write it in quotes like "1.36.4" (supported: 1.35, 1.36.4, 1.37)',
+            'write it in quotes like "v1.36.4" (supported: 1.35, 1.36.4, 1.37)',
         ),
         # choices and names
         (
@@ -178,6 +178,19 @@ def test_good_input_has_no_findings():
         ({"registry_port": "https"}, "registry_port 'https': is not a port; use a number between 1 and 65535"),
         ({"registry_port": True}, "registry_port True: is not a port; use a number between 1 and 65535"),
         (
+            {"monitoring_node_exporter_port": 5000, "registry_port": 5000},
+            "registry_port 5000: is already taken by monitoring_node_exporter_port on the same host; use another port",
+        ),
+        (
+            {"monitoring_node_exporter_port": 10250},
+            "monitoring_node_exporter_port 10250: is already taken by kubelet on the same host; use another port",
+        ),
+        (
+            {"monitoring_observer_port": 9093, "monitoring_observer_alertmanager_port": 9093},
+            "monitoring_observer_port 9093: is already taken by monitoring_observer_alertmanager_port on the same "
+            "host; use another port",
+        ),
+        (
             {"registry_port": "5001"},
             "registry_port '5001': is already taken by registry_metrics_port on the same host; use another port",
         ),
@@ -208,9 +221,10 @@ def test_settings(settings, expected):
     "settings",
     [
         {"kubernetes_version": "v1.35.9"},
-        {"kubernetes_version": "1.36"},
+        {"kubernetes_version": "v1.36.4"},
         {"registry_port": "5000"},
         # A registry host is no cluster node, the same number is no clash.
+        {"monitoring_observer_port": 10250},
         {"registry_port": 6443},
         {"kubernetes_pod_cidr": "fd00::/48", "kubernetes_service_cidr": "fd01::/112", "kubernetes_node_cidr_mask": 64},
         {"kubernetes_pod_cidr": None, "kubernetes_service_cidr": None, "registry_port": None},

@@ -66,6 +66,12 @@ def test_a_failure_shows_no_secret(failure: t.Callable[..., str], wish: t.Any) -
         ({"resources": {"type": "TrafficPermission", "name": "x"}}, "to write it nevertheless, set allow_removed"),
         ({"resources": TIMEOUT}, f"the control plane at {DEAD} can't be reached: connection refused"),
         ({"resources": TIMEOUT, "src": ["/none"]}, "/none: can't be read"),
+        # Nobody may call anybody: that is something to do, and asks the control plane.
+        ({"call_graph": {"services": {"web": {}}, "calls": {}}}, "connection refused"),
+        ({"call_graph": {"services": {}}, "prune": True, "owner": "us"}, "connection refused"),
+        # Without documents it would be everything of the owner that goes.
+        ({"call_graph": {"services": {}}, "state": "absent", "owner": "us"}, "there is nothing of it to delete"),
+        ({"call_graph": {"services": {}}, "monitoring_namespace": "A b"}, "'A b' is no name of a namespace"),
     ],
 )
 def test_options_that_don_t_fit(failure: t.Callable[..., str], options: dict[str, t.Any], said: str) -> None:
@@ -96,3 +102,13 @@ def test_a_graph_in_a_file_names_it(failure: t.Callable[..., str], tmp_path: t.A
     assert f"{path}: calls.web: calls 'wbe', no service of this name, did you mean web?" in failure(
         call_graph=str(path)
     )
+
+
+def test_a_caller_that_stands_in_a_graph_twice(failure: t.Callable[..., str], tmp_path: t.Any) -> None:
+    """The likeliest slip in one file for all: with the last one alone, the permissions of the first would be pruned."""
+    path = tmp_path / "calls.yml"
+    text = "services: {web: {}, api: {}, db: {}}\ncalls:\n  web: [api]\n  api: [db]\n  web: [db]\n"
+    path.write_text(text)
+    said = "line 5: not valid YAML: key 'web' stands there twice, first in line 3"
+    assert f"{path} {said}" in failure(call_graph=str(path), owner="us", prune=True)
+    assert f"call_graph {said}" in failure(call_graph=text, owner="us", prune=True)
