@@ -156,8 +156,8 @@ def _mesh(hosts: list[str], inventory: Inventory) -> t.Iterator[str]:
     if going and data_planes and not staying:
         yield (
             f"{_all_of(going)} control planes of the mesh would go, and the data planes on {', '.join(data_planes)} "
-            "would stay without any; take these hosts back as well (reset_hosts=kuma_control_plane,kuma_dataplane), or add a "
-            "control plane first"
+            "would stay without any; take these hosts back as well (reset_hosts=kuma_control_plane,kuma_dataplane), "
+            "or add a control plane first"
         )
     # What it keeps is nowhere else: without it there is a new authority, and nobody has the rights of an administrator.
     elif going and staying and going[0] == inventory.mesh_control_planes[0]:
