@@ -109,7 +109,8 @@ def test_one_host_alone_does_not_finish_for_the_other(host, converge, untouched,
 
 
 def test_taken_back_without_a_trace(host, playbook, converge, hosts, database, left_behind):
-    done = playbook("reset", "-e", "reset_hosts=all", "-e", "reset_confirm=kubernetes")
+    variables = "@molecule/kong-hosts/group_vars/kong.yml"
+    done = playbook("reset", "-e", variables, "-e", "reset_hosts=all", "-e", "reset_confirm=kubernetes")
     assert done.returncode == 0
     assert "Taken back: gateway1, gateway2." in done.stdout
     assert {name: found for name, gateway in hosts.items() if (found := left_behind(gateway))} == {}
