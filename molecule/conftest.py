@@ -13,6 +13,7 @@ from testinfra.utils.ansible_runner import AnsibleRunner
 
 PROJECT = pathlib.Path(__file__).parents[1]
 RUNNING = (PROJECT / "molecule/common/running.sh").read_text()
+BASELINE = (PROJECT / "molecule/common/baseline.py").read_text()
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,21 @@ def playbook(request: pytest.FixtureRequest) -> t.Callable[..., subprocess.Compl
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def left_behind(request: pytest.FixtureRequest) -> t.Callable[[t.Any], list[str]]:
+    """What is on a host that was not there when common/record_baseline.yml looked, and what is missing."""
+    records = pathlib.Path(request.config.getoption("ansible_inventory")).parents[1]
+
+    def compare(host: t.Any) -> list[str]:
+        before = set((records / f"baseline-{host.backend.get_hostname()}").read_text().splitlines())
+        now = set(host.check_output("python3 - <<'END'\n" + BASELINE + "\nEND\n").splitlines())
+        difference = sorted([f"+ {line}" for line in now - before] + [f"- {line}" for line in before - now])
+        print("\n".join(difference))
+        return difference
+
+    return compare
 
 
 @pytest.fixture(scope="session")

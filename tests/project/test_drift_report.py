@@ -28,6 +28,7 @@ READING = {
     "__kuma_dp_tokens_read",
     "__kuma_key_read",
     "__kuma_rules",
+    "__kuma_upgrade",
     "__monitoring_key",
 }
 # What is missing is told by host_prepare already, which the report reads.

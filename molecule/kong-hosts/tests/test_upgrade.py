@@ -109,16 +109,13 @@ def test_one_host_alone_does_not_finish_for_the_other(host, converge, untouched,
     assert database.pending() == []
 
 
-def test_taken_away_again(host, converge, hosts, database):
-    done = converge(demo_version="3.9.2", kong_state="absent")
+def test_taken_back_without_a_trace(host, playbook, converge, hosts, database, left_behind):
+    variables = "@molecule/kong-hosts/group_vars/kong.yml"
+    done = playbook("reset", "-e", variables, "-e", "reset_hosts=all", "-e", "reset_confirm=kubernetes")
     assert done.returncode == 0
-    for gateway in hosts.values():
-        assert gateway.run("systemctl is-active kong.service").rc != 0
-        assert (
-            gateway.check_output(
-                "ls -d /etc/kong /etc/systemd/system/kong.service.d /usr/local/kong /usr/local/bin/kong 2>/dev/null; :"
-            )
-            == ""
-        )
+    assert "Taken back: gateway1, gateway2." in done.stdout
+    assert {name: found for name, gateway in hosts.items() if (found := left_behind(gateway))} == {}
+    assert [gateway.run("ls /var/cache/*.deb").stdout for gateway in hosts.values()] == ["", ""]
     assert database.query("SELECT count(*) FROM double_entities WHERE entity = 'routes'") == "2"
+    # The same tasks take the gateway alone away.
     assert converge(demo_version="3.9.2", kong_state="absent").stdout.count("changed=0") == len(GATEWAYS)

@@ -348,13 +348,17 @@ def test_a_wrong_database_password_is_told_and_stops_the_roll_out(hosts, mesh):
 
 @pytest.mark.disruptive
 @pytest.mark.groups("kuma_control_plane", once=True)
-def test_it_goes_without_a_trace(hosts, playbook):
+def test_it_goes_without_a_trace(hosts, playbook, left_behind):
     """The last test: nothing is there afterwards."""
-    assert playbook("../molecule/kuma-hosts/absent").returncode == 0
-    for host in hosts.values():
-        assert host.run("systemctl list-unit-files --no-legend 'kuma*'").stdout == ""
-        assert host.run("ls -d /etc/kuma* /var/lib/kuma* /usr/local/bin/kuma* /usr/local/bin/envoy").stdout == ""
-        assert host.run("pgrep -u kuma-cp,kuma-dp").stdout == ""
-        assert "KUMA_MESH" not in host.check_output("iptables-save")
-    again = playbook("../molecule/kuma-hosts/absent")
-    assert again.stdout.count("changed=0") == len(hosts)
+    arguments = ("-e", "reset_confirm=kubernetes")
+    refused = playbook("reset", "-e", "reset_hosts=kuma_control_plane", *arguments)
+    assert refused.returncode != 0
+    assert "the data planes on dp1, dp2 would stay without any" in " ".join(refused.stdout.split())
+    done = playbook("reset", "-e", "reset_hosts=all", *arguments)
+    assert done.returncode == 0
+    assert "Taken back: dp1, dp2, cp1, cp2." in done.stdout
+    assert {name: found for name, host in hosts.items() if (found := left_behind(host))} == {}
+    query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert int(hosts["cp1"].check_output("su postgres -c %s", f'psql --no-psqlrc -tA kuma -c "{query}"')) > 0
+    again = playbook("reset", "-e", "reset_hosts=all", *arguments)
+    assert again.stdout.count("changed=0") == len(hosts) + 1

@@ -23,9 +23,20 @@ def reset_targets(
     cluster_name: t.Any,
     confirm: t.Any = "",
     limit: str = "",
+    gateways: t.Sequence[str] = (),
+    mesh_control_planes: t.Sequence[str] = (),
+    mesh_data_planes: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """Say which hosts are taken back, and why they may not be."""
-    inventory = targets.Inventory(list(control_planes), list(workers), list(registries), groups)
+    inventory = targets.Inventory(
+        control_planes=list(control_planes),
+        workers=list(workers),
+        registries=list(registries),
+        gateways=list(gateways),
+        mesh_control_planes=list(mesh_control_planes),
+        mesh_data_planes=list(mesh_data_planes),
+        groups=groups,
+    )
     return dataclasses.asdict(targets.choose(hosts, confirm, str(cluster_name), inventory, limit or ""))
 
 

@@ -28,6 +28,8 @@ NOISE = (
     *("/var/lib/systemd/timers/stamp-dpkg-db-backup.timer", "/var/lib/systemd/timers/stamp-e2scrub_all.timer"),
     *("/var/lib/systemd/timers/stamp-fstrim.timer", "/var/lib/systemd/timers/stamp-logrotate.timer"),
     *("/var/lib/apt", "/var/cache", "/var/backups", "/run/blkid", "/run/mount", "/run/lock", "/etc/.pwd.lock"),
+    # What a database writes is its own; the platform never touches one.
+    "/var/lib/postgresql",
     # Made by every use of iptables, and of useradd.
     *(
         "/run/xtables.lock",
