@@ -218,13 +218,21 @@ def test_the_mesh_is_what_the_variables_and_the_call_graph_say(host):
 
 @pytest.mark.disruptive
 @pytest.mark.groups("kuma_control_plane", once=True)
-def test_strict_mtls_is_refused_while_a_data_plane_has_no_certificate(hosts, mesh):
-    """As it is with doubles for ever: they never ask for one."""
-    done = mesh("--limit", "cp1,cp2", "-e", "kuma_mtls_mode=strict")
-    assert done.returncode != 0
-    assert "api-dp1 has no certificate" in done.stdout
-    rules = api(hosts["cp2"], "/meshes/default/meshtlses/mode")["spec"]["rules"]
-    assert rules == [{"default": {"mode": "Permissive"}}]
+def test_strict_mtls_waits_for_every_data_plane(hosts, mesh):
+    """The double says of each data plane that is connected that it has a certificate; of this one nobody can say it."""
+    cp1, cp2, path = hosts["cp1"], hosts["cp2"], "/meshes/default/dataplanes/gone"
+    gone = {"labels": {"kuma.io/workload": "gone"}, "networking": {"address": "192.0.2.1"}}
+    administer(cp1, "PUT", path, {"type": "Dataplane", "mesh": "default", "name": "gone", **gone})
+    strict = ("--limit", "cp1,cp2", "-e", "kuma_mtls_mode=strict")
+    refused = mesh(*strict)
+    assert refused.returncode != 0
+    assert "default/gone is offline" in refused.stdout
+    modes = [api(cp2, "/meshes/default/meshtlses/mode")["spec"]["rules"][0]["default"]["mode"]]
+    administer(cp1, "DELETE", path, {})
+    for arguments in (strict, strict[:2]):
+        assert mesh(*arguments).returncode == 0
+        modes.append(api(cp2, "/meshes/default/meshtlses/mode")["spec"]["rules"][0]["default"]["mode"])
+    assert modes == ["Permissive", "Strict", "Permissive"]
 
 
 @pytest.mark.disruptive
