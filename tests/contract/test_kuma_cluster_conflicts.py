@@ -131,7 +131,7 @@ def test_another_owner_is_told_of_before_anything_is_sent(run: Run, cluster: Clu
         for check in (True, False):
             with pytest.raises(AssertionError) as caught:
                 run(timeout("new"), call_graph=GRAPH, network_policies=True, owner="somebody", check=check)
-            assert f"calls-to-api (call_graph) belongs to owner {OWNER}, not to somebody" in str(caught.value)
+            assert f"calls-to-api-contract (call_graph) belongs to owner {OWNER}, not to somebody" in str(caught.value)
             assert "Before that" not in str(caught.value)
         assert names(cluster, f"{POLICIES}/meshtimeouts") == set()
         assert names(cluster, "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies") == set()

@@ -17,7 +17,11 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._masked_modul
 CONTROL = Control()
 SECRETS = f"/meshes/{MESH}/secrets"
 KEY = f"dataplane-token-signing-key-{MESH}-"
-GRAPH: dict[str, t.Any] = {"services": {"web": {}, "api": {}}, "calls": {"web": ["api"]}}
+GRAPH: dict[str, t.Any] = {
+    "trust_domain": f"{MESH}.mesh.local",
+    "services": {"web": {}, "api": {}},
+    "calls": {"web": ["api"]},
+}
 MODE: dict[str, t.Any] = {
     "type": "MeshTLS",
     "name": "mode",
@@ -131,13 +135,13 @@ def test_the_last_permission_does_not_go_without_a_word(kuma: Control, run: Run)
     assert run(*wish, call_graph=GRAPH, prune=True)[1] == ""
     caller = {"spiffeID": {"type": "Exact", "value": "spiffe://elsewhere/web"}}
     spec = {"rules": [{"default": {"allow": [caller]}}]}
-    permission: dict[str, t.Any] = {"type": "MeshTrafficPermission", "name": "calls-to-api", "spec": spec}
+    permission: dict[str, t.Any] = {"type": "MeshTrafficPermission", "name": f"calls-to-api-{MESH}", "spec": spec}
     for check in (True, False):
         assert denied in run(permission, state="absent", check=check)[1]
     kuma.resources(*wish, call_graph=GRAPH)
     for check in (True, False):
         result, said = run(*wish, prune=True, check=check)
-        assert result["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-api"]
+        assert result["actions"] == [f"delete MeshTrafficPermission {MESH}/calls-to-api-{MESH}"]
         assert denied in said
     kuma.resources(*wish, call_graph=GRAPH)
     # Of a mesh that has others, or no identity any more, nothing is lost.
