@@ -38,6 +38,12 @@ options:
       - Or a list of documents.
       - Never logged; secrets in it are masked in every output.
     type: raw
+  config_names:
+    description:
+      - What the documents in O(config) are called in messages, in their order; the paths that they were read from, for
+        example, where P(cloudnative.platform.kong_documents#lookup) read them on the controller.
+    type: list
+    elements: str
   src:
     description:
       - Paths of documents, in YAML or JSON, on the host where the module runs. A directory stands for the C(*.yml),
@@ -166,6 +172,8 @@ requirements:
   - PyYAML (for documents in YAML only)
 seealso:
   - module: cloudnative.platform.kong_info
+  - plugin: cloudnative.platform.kong_documents
+    plugin_type: lookup
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 """
@@ -295,6 +303,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._masked_modul
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **CONNECTION_SPEC,
     "config": {"type": "raw", "no_log": True},
+    "config_names": {"type": "list", "elements": "str"},
     "src": {"type": "list", "elements": "path"},
     "state": {"type": "str", "choices": ["present", "absent", "exported", "rendered"], "default": "present"},
     "mode": {"type": "str", "choices": ["auto", "postgres", "dbless"], "default": "auto"},
