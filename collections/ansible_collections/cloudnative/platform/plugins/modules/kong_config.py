@@ -41,7 +41,7 @@ options:
   config_names:
     description:
       - What the documents in O(config) are called in messages, in their order; the paths that they were read from, for
-        example, where P(cloudnative.platform.kong_documents#lookup) read them on the controller.
+        example, where the lookup C(cloudnative.platform.kong_documents) read them on the controller.
     type: list
     elements: str
   src:
