@@ -35,7 +35,6 @@ class Role:
             "inventory_dir": str(self.directory),
             "__kong_speaker": "localhost",
             "__kong_pki": str(self.authority / "pki"),
-            "__kong_certificates_dir": str(self.authority / "kong"),
             **variables,
         }
         role = {"name": "cloudnative.platform.kong", "rolespec_validate": False}

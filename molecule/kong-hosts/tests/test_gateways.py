@@ -67,7 +67,7 @@ def test_who_trusts_our_authority_gets_the_certificate_of_the_host_it_asks_for(h
         context.wrap_socket(plain, server_hostname="demo.example.com") as encrypted,
     ):
         assert ("DNS", "demo.example.com") in encrypted.getpeercert()["subjectAltName"]
-    key = hosts["gateway1"].file("/etc/cloudnative/kong/demo.example.com.key")
+    key = hosts["gateway1"].file("/etc/cloudnative/pki/kong/demo.example.com.key")
     assert (key.mode, key.user) == (0o600, "root")
 
 
