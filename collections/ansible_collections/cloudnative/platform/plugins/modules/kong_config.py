@@ -40,8 +40,7 @@ options:
     type: raw
   config_names:
     description:
-      - What the documents in O(config) are called in messages, in their order; the paths that they were read from, for
-        example, where the lookup C(cloudnative.platform.kong_documents) read them on the controller.
+      - What messages call the documents in O(config), in their order; the paths of their files, for example.
     type: list
     elements: str
   src:
@@ -172,8 +171,6 @@ requirements:
   - PyYAML (for documents in YAML only)
 seealso:
   - module: cloudnative.platform.kong_info
-  - plugin: cloudnative.platform.kong_documents
-    plugin_type: lookup
 author:
   - cloudnative.platform maintainers (@cloudnative-platform)
 """
