@@ -35,8 +35,7 @@ options:
     description:
       - A document, as a mapping or as YAML or JSON text. Entities may be nested or flat, refer to each other by name,
         and need no ids. Its C(_format_version) is V("3.0").
-      - Or a list of documents.
-      - Never logged; secrets in it are masked in every output.
+      - Or a list of documents. Never logged; secrets in it are masked in every output.
     type: raw
   config_names:
     description:
