@@ -18,11 +18,19 @@ PYTHON = {"ansible_python_interpreter": sys.executable}
 
 
 def play(directory: Path, plays: list[dict[str, t.Any]], variables: dict[str, t.Any], *arguments: str) -> str:
+    done = attempt(directory, plays, variables, *arguments)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def attempt(
+    directory: Path, plays: list[dict[str, t.Any]], variables: dict[str, t.Any], *arguments: str
+) -> subprocess.CompletedProcess[str]:
     common = {"hosts": "localhost", "gather_facts": False}
     (directory / "play.yml").write_text(yaml.safe_dump([{**common, **one} for one in plays]))
     (directory / "variables.yml").write_text(yaml.safe_dump({**PYTHON, **variables}))
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", "--connection=local"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, "--extra-vars", f"@{directory}/variables.yml", *arguments, str(directory / "play.yml")],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -30,5 +38,3 @@ def play(directory: Path, plays: list[dict[str, t.Any]], variables: dict[str, t.
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout

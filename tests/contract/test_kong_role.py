@@ -49,6 +49,10 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         ["kind: DaemonSet", "hostPort: 443", "pod-security.kubernetes.io/enforce: privileged"],
     ),
     "inside only": ({"kong_workload": "DaemonSet", "kong_exposure": "ClusterIP"}, ["maxSurge: 1", "type: ClusterIP"]),
+    "a certificate that is to be issued": (
+        {"kong_certificates": [{"names": ["shop.test"]}], "kong_authority_host": "localhost"},
+        ["certificate of shop.test", "issued: there is no certificate yet", "kind: Deployment"],
+    ),
     "enterprise": (
         {"kong_edition": "enterprise", "kong_component": "kong-gateway", "kong_licence": LICENCE},
         ["KONG_LICENSE_PATH", "name: kong-credentials", str(GATEWAY_IMAGE["digest"])],
@@ -78,7 +82,7 @@ def fixture_told(
         {"name": name, "vars": {"kong_monitoring": False, **settings}, "roles": ["cloudnative.platform.kong"]}
         for name, (settings, _wanted) in VARIANTS.items()
     ]
-    given = {"kong_kubeconfig": kubernetes_api, "kong_components": COMPONENTS}
+    given = {"kong_kubeconfig": kubernetes_api, "kong_components": COMPONENTS, "__kong_pki": str(directory / "pki")}
     parts = re.split(r"^PLAY \[(.*)\] \*+$", play(directory, plays, given, "--check", "--diff"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2]))
 

@@ -20,6 +20,7 @@ HARMLESS = {"assert", "debug", "fail", "find", "import_role", "import_tasks", "i
 READING = {
     "__kong_checked",
     "__kong_compared",
+    "__kong_keys_read",
     "__kong_runs",
     "__kubernetes_credentials",
     "__kubernetes_observed",

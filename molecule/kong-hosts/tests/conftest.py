@@ -14,7 +14,7 @@ import testinfra
 from gateways import GATEWAYS, INVENTORY, Database
 
 PROJECT = pathlib.Path(__file__).parents[3]
-CONVERGE = "molecule/kong-hosts/converge.yml"
+SCENARIO = "molecule/kong-hosts"
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +29,14 @@ def database(hosts: dict[str, t.Any]) -> Database:
 
 @pytest.fixture(scope="session")
 def start() -> t.Callable[..., subprocess.Popen[str]]:
-    """Starts the play of the scenario as people do, in a session of its own so that it can be killed as a whole."""
+    """Starts a play of the scenario as people do, in a session of its own so that it can be killed as a whole."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
 
-    def run(*arguments: str, **variables: t.Any) -> subprocess.Popen[str]:
+    def run(*arguments: str, playbook: str = "converge", **variables: t.Any) -> subprocess.Popen[str]:
         command = [
             str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
             f"--inventory={INVENTORY}",
-            CONVERGE,
+            f"{SCENARIO}/{playbook}.yml",
         ]
         return subprocess.Popen(
             [*command, *arguments, "--extra-vars", json.dumps(variables)],

@@ -6,6 +6,7 @@ What answers is a double of Kong, not Kong: it stands for its commands, its Admi
 from __future__ import annotations
 
 import socket
+import ssl
 
 import pytest
 from gateways import GATEWAYS, KEY, PASSWORD, ask
@@ -55,6 +56,41 @@ def test_unit(host, hosts, name):
         "ProtectSystem=strict",
         "Restart=on-failure",
     }
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_who_trusts_our_authority_gets_the_certificate_of_the_host_it_asks_for(host, hosts, name):
+    authority = hosts["gateway1"].check_output("cat /etc/cloudnative/pki/ca.crt")
+    context = ssl.create_default_context(cadata=authority)
+    with (
+        socket.create_connection((GATEWAYS[name], 8443), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="demo.example.com") as encrypted,
+    ):
+        assert ("DNS", "demo.example.com") in encrypted.getpeercert()["subjectAltName"]
+    key = hosts["gateway1"].file("/etc/cloudnative/pki/kong/demo.example.com.key")
+    assert (key.mode, key.user) == (0o600, "root")
+
+
+@pytest.mark.parametrize("playbook", ["converge", "configure"])
+def test_a_path_that_is_not_there_deletes_nothing(host, converge, untouched, playbook):
+    done = converge(playbook=playbook, kong_configuration={}, kong_configuration_files=["gatewya/"])
+    assert done.returncode != 0
+    assert "gatewya/ is a relative path, and begins from" in " ".join(done.stdout.split())
+    assert ask("gateway1", "/private").status == 401
+
+
+def test_the_configuration_alone_goes_through_a_gateway_that_runs(host, converge, hosts, running):
+    hosts["gateway1"].check_output("systemctl stop kong.service")
+    before = running(hosts["gateway2"])["unit kong.service"]
+    document = {"services": [{"name": "demo", "url": "http://127.0.0.1:9000", "routes": [{"paths": ["/only"]}]}]}
+    done = converge("-v", playbook="configure", kong_configuration=document)
+    assert (done.returncode, "delete route private" in done.stdout) == (0, True)
+    wait_for(lambda: ask("gateway2", "/private").status == 404, 30, "the private route is gone")
+    assert running(hosts["gateway2"])["unit kong.service"] == before
+    assert hosts["gateway1"].run("systemctl is-active kong.service").rc != 0
+    assert converge().returncode == 0
+    wait_for(lambda: ask("gateway1", "/private").status == 401, 30, "the private route is back")
+    assert converge(playbook="configure").stdout.count("changed=0") == len(GATEWAYS)
 
 
 def test_a_route_more_is_there_for_both_and_restarts_nothing(host, converge, untouched, running, hosts):

@@ -28,6 +28,11 @@ def other_node() -> t.Callable[[str], t.Any]:
 
 
 @pytest.fixture(scope="session")
+def registry() -> t.Any:
+    return testinfra.get_host("ansible://registry1", ansible_inventory=str(INVENTORY))
+
+
+@pytest.fixture(scope="session")
 def agnhost() -> str:
     components = json.loads(BUNDLE.read_text())["components"]
     return next(one["ref"] for one in components if one["name"] == "agnhost")

@@ -76,12 +76,9 @@ def test_a_pod_on_each_node_that_takes_the_ports_of_its_host(cluster, configure,
     assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_certificate_of_a_host(configure, document):
-    given = certificate(HOST, NODES[1])
-    done = configure(document(), kong_certificates=[given])
-    assert done.returncode == 0
-    assert "PRIVATE KEY" not in done.stdout
-    context = ssl.create_default_context(cadata=given["certificate"])
+def hostname_over_tls(authority: str) -> int:
+    """How a client that trusts only this authority, and asks for the host by its name, is answered."""
+    context = ssl.create_default_context(cadata=authority)
     with (
         socket.create_connection((NODES[1], 30443), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname=HOST) as encrypted,
@@ -89,7 +86,26 @@ def test_certificate_of_a_host(configure, document):
         connection = http.client.HTTPConnection(HOST)
         connection.sock = encrypted
         connection.request("GET", "/hostname")
-        assert connection.getresponse().status == 200
+        return connection.getresponse().status
+
+
+def test_certificate_of_a_host(configure, document):
+    given = certificate(HOST, NODES[1])
+    done = configure(document(), kong_certificates=[given])
+    assert done.returncode == 0
+    assert "PRIVATE KEY" not in done.stdout
+    assert hostname_over_tls(given["certificate"]) == 200
+
+
+def test_certificate_that_the_platform_issues(cluster, configure, document, registry):
+    pods = cluster.gateway_pods()
+    done = configure(document(), kong_certificates=[{"names": [HOST]}])
+    assert done.returncode == 0
+    assert "PRIVATE KEY" not in done.stdout
+    authority = registry.check_output("cat /etc/cloudnative/pki/ca.crt")
+    wait_for(lambda: hostname_over_tls(authority) == 200, 30, "the gateway has the certificate")
+    assert "changed=0" in configure(document(), kong_certificates=[{"names": [HOST]}]).stdout
+    assert cluster.gateway_pods() == pods
 
 
 def test_the_platform_is_verified_and_then_taken_away(playbook, cluster, configure, document):
@@ -100,4 +116,7 @@ def test_the_platform_is_verified_and_then_taken_away(playbook, cluster, configu
     assert re.search(r"2 pods of Kong [\d.]+ \(community\) have one configuration of", done.stdout)
     done = configure(document(), kong_state="absent")
     assert done.returncode == 0
+    assert cluster.run("get namespaces --output name --ignore-not-found kong").strip() == ""
+    # Where it is no add-on, the playbook of those who work on routes does not bring it back.
+    assert configure(document(), platform_addons=[]).returncode == 0
     assert cluster.run("get namespaces --output name --ignore-not-found kong").strip() == ""

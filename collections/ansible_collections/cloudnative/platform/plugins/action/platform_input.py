@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections import defaultdict
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
@@ -13,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_conflicts import NAMES as JUDGED_TOGETHER
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_conflicts import at_hosts
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_finding import Finding, Rules
+from ansible_collections.cloudnative.platform.plugins.module_utils._input_gateway import is_used
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_settings import SETTINGS
 from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs import (
     YAML_ERROR,
@@ -20,8 +22,10 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._input_specs 
     SpecError,
     read_roles,
 )
+from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
 from ansible_collections.cloudnative.platform.plugins.module_utils._platform_input import Given, judge, report
-from ansible_collections.cloudnative.platform.plugins.plugin_utils._input_inventory import read_inventory
+from ansible_collections.cloudnative.platform.plugins.plugin_utils import _kong_documents
+from ansible_collections.cloudnative.platform.plugins.plugin_utils._input_inventory import Inventory, read_inventory
 
 HOST_SPEC = {
     "name": {"type": "str", "required": True},
@@ -47,6 +51,26 @@ ARGUMENT_SPEC = {
     "worker_group": {"type": "str", "default": "kube_node"},
     "registry_group": {"type": "str", "default": "registry"},
 }
+
+
+def documents_of_gateways(
+    inventory: Inventory, hostvars: t.Mapping[str, t.Any], loader: _kong_documents.Loader
+) -> dict[Finding, list[str]]:
+    """What is wrong with the files that say what a gateway does. Those that many hosts name are read once."""
+    hosts: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+    for name, values in inventory.values.items():
+        paths = values.get("kong_configuration_files")
+        if isinstance(paths, list) and is_used(values):
+            base = hostvars[name].get("inventory_dir") or ""
+            hosts[tuple(map(str, paths)), str(base)].append(name)
+    findings: dict[Finding, list[str]] = {}
+    for (paths, base), names in hosts.items():
+        try:
+            _kong_documents.read(paths, base, loader)
+        except KongError as error:
+            remedy = "correct the file or its path; relative paths begin from the inventory's directory"
+            findings[Finding("kong_configuration_files", None, str(error), remedy)] = names
+    return findings
 
 
 class ActionModule(ActionBase):
@@ -92,7 +116,8 @@ class ActionModule(ActionBase):
         def named(findings: dict[Finding, list[str]]) -> list[Finding]:
             return [at_hosts(finding, hosts, len(inventory.values)) for finding, hosts in findings.items()]
 
-        problems = [*named(inventory.problems), *judgement.problems]
+        documents = documents_of_gateways(inventory, variables["hostvars"], self._loader) if catalog.roles else {}
+        problems = [*named(inventory.problems), *judgement.problems, *named(documents)]
         unwise = [*named(inventory.warnings), *judgement.warnings]
         result["changed"] = False
         result["problems"] = [finding.as_dict() for finding in problems]

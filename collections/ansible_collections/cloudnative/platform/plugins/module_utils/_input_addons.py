@@ -37,7 +37,7 @@ def check_addons(values: Values, _around: object) -> list[Finding]:
     findings = [*_check_names(values), *_check_storage(values), *_check_slos(values), *_check_retention(values)]
     if "kong" in (values.get("platform_addons") or []):
         findings += gateway.check_gateway(values)
-    if values.get("kong_database") or values.get("kong_package"):
+    if gateway.is_on_hosts(values):
         findings += gateway.check_gateway_on_hosts(values)
     if "kuma" in (values.get("platform_addons") or []):
         findings += mesh.check_mesh(values)

@@ -18,6 +18,8 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._x509_der imp
 
 NAMES = (
     "kong_autoscaling_max",
+    "kong_certificate_days",
+    "kong_certificate_renew_days",
     "kong_certificates",
     "kong_component",
     "kong_configuration",
@@ -29,6 +31,7 @@ NAMES = (
     "kong_licence",
     "kong_package",
     "kong_package_checksum",
+    "kong_prometheus",
     "kong_replicas",
     "kong_settings",
     "kong_workload",
@@ -61,7 +64,7 @@ Values = t.Mapping[str, t.Any]
 
 
 def check_gateway(values: Values) -> list[Finding]:
-    return [*_check_edition(values), *_check_workload(values), *_check_settings(values), *_check_certificates(values)]
+    return [*_check_edition(values), *_check_workload(values), *_check_settings(values), *_check_configuration(values)]
 
 
 def check_gateway_on_hosts(values: Values) -> list[Finding]:
@@ -71,8 +74,17 @@ def check_gateway_on_hosts(values: Values) -> list[Finding]:
         *_check_package(values),
         *_check_credentials(values),
         *_check_settings(values),
-        *_check_certificates(values),
+        *_check_configuration(values),
     ]
+
+
+def is_used(values: Values) -> bool:
+    """Whether there is a gateway, in the cluster or on hosts."""
+    return "kong" in (values.get("platform_addons") or []) or is_on_hosts(values)
+
+
+def is_on_hosts(values: Values) -> bool:
+    return bool(values.get("kong_database") or values.get("kong_package"))
 
 
 def _check_database(values: Values) -> list[Finding]:
@@ -191,18 +203,54 @@ def _check_settings(values: Values) -> list[Finding]:
     ]
 
 
+def _check_configuration(values: Values) -> list[Finding]:
+    return [*_check_certificates(values), *_check_days(values), *_check_prometheus(values)]
+
+
+def _check_days(values: Values) -> list[Finding]:
+    days = as_integer(values.get("kong_certificate_days"))
+    before = as_integer(values.get("kong_certificate_renew_days"))
+    if days is None or before is None or before < days:
+        return []
+    problem = f"is not less than kong_certificate_days, {days}: every run would issue each certificate again"
+    return [Finding("kong_certificate_renew_days", before, problem, "use less, a month before the end for example")]
+
+
+def _check_prometheus(values: Values) -> list[Finding]:
+    """The plugin of the role and one of the user's own; in files the module finds it, and names kong_prometheus."""
+    configuration = values.get("kong_configuration")
+    plugins = configuration.get("plugins") if isinstance(configuration, dict) else None
+    if values.get("kong_prometheus") is False or not isinstance(plugins, list):
+        return []
+    scopes = ("service", "route", "consumer")
+    return [
+        Finding(
+            f"kong_configuration.plugins[{number}]",
+            "prometheus",
+            "is the plugin that kong_prometheus adds for everything",
+            "use kong_prometheus: false and keep yours, or take yours out",
+        )
+        for number, plugin in enumerate(plugins)
+        if isinstance(plugin, dict) and plugin.get("name") == "prometheus" and not any(map(plugin.get, scopes))
+    ]
+
+
 def _check_certificates(values: Values) -> list[Finding]:
     given = values.get("kong_certificates") or []
     findings: list[Finding] = []
     seen: set[str] = set()
     for number, item in enumerate(given if isinstance(given, list) else []):
         where = f"kong_certificates[{number}]"
-        missing = [name for name in CERTIFICATE if not (isinstance(item, dict) and item.get(name))]
+        # With names alone the platform's own authority issues it.
+        issued = isinstance(item, dict) and not {"certificate", "key"} & set(item)
+        wanted = CERTIFICATE[:1] if issued else CERTIFICATE
+        missing = [name for name in wanted if not (isinstance(item, dict) and item.get(name))]
         if missing:
-            remedy = "give names, certificate and key"
+            remedy = "give names, certificate and key, or names alone for a certificate of the platform's own authority"
             findings.append(Finding(where, None, f"has no {listed(missing)}", remedy))
             continue
-        findings += _check_pair(where, str(item["certificate"]), str(item["key"]))
+        if not issued:
+            findings += _check_pair(where, str(item["certificate"]), str(item["key"]))
         names = item["names"] if isinstance(item["names"], list) else []
         for name in names:
             if name in seen:

@@ -37,9 +37,13 @@ options:
     description:
       - A document, as a mapping or as YAML or JSON text. Entities may be nested or flat, refer to each other by name,
         and need no ids. Its C(_format_version) is V("3.0").
-      - Or a list of documents.
-      - Never logged; secrets in it are masked in every output.
+      - Or a list of documents. Never logged; secrets in it are masked in every output.
     type: raw
+  config_names:
+    description:
+      - What messages call the documents in O(config), in their order; the paths of their files, for example.
+    type: list
+    elements: str
   src:
     description:
       - Paths of documents, in YAML or JSON, on the host where the module runs. A directory stands for the C(*.yml),
@@ -298,6 +302,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._masked_modul
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **CONNECTION_SPEC,
     "config": {"type": "raw", "no_log": True},
+    "config_names": {"type": "list", "elements": "str"},
     "src": {"type": "list", "elements": "path"},
     "state": {"type": "str", "choices": ["present", "absent", "exported", "rendered"], "default": "present"},
     "mode": {"type": "str", "choices": ["auto", "postgres", "dbless"], "default": "auto"},

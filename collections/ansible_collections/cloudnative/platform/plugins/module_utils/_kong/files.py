@@ -78,7 +78,15 @@ def _loader() -> t.Any:
     return Loader
 
 
-def read(paths: t.Iterable[str]) -> list[tuple[str, t.Any]]:
+def text_of(name: str) -> str:
+    try:
+        with open(name, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as e:
+        raise KongError(f"{name} can't be read: {getattr(e, 'strerror', None) or e}") from e
+
+
+def read(paths: t.Iterable[str], text_of: t.Callable[[str], str] = text_of) -> list[tuple[str, t.Any]]:
     """The documents of files; a directory stands for the YAML and JSON files in it, sorted."""
     found: list[tuple[str, t.Any]] = []
     for path in paths:
@@ -87,13 +95,7 @@ def read(paths: t.Iterable[str]) -> list[tuple[str, t.Any]]:
             names = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(_SUFFIXES)]
             if not names:
                 raise KongError(f"directory {path} has no {', '.join(_SUFFIXES)} in it")
-        for name in names:
-            try:
-                with open(name, encoding="utf-8") as stream:
-                    text = stream.read()
-            except (OSError, UnicodeDecodeError) as e:
-                raise KongError(f"{name} can't be read: {getattr(e, 'strerror', None) or e}") from e
-            found.append((name, parse(text, name)))
+        found += [(name, parse(text_of(name), name)) for name in names]
     return found
 
 

@@ -49,8 +49,11 @@ def sources(params: t.Mapping[str, t.Any]) -> list[Source]:
     config = params["config"]
     found: list[Source] = []
     several = isinstance(config, list)
-    for number, document in enumerate(config if several else [] if config is None else [config]):
-        origin = f"config[{number}]" if several else "config"
+    given = config if several else [] if config is None else [config]
+    names = params["config_names"] or [f"config[{number}]" if several else "config" for number in range(len(given))]
+    if len(names) != len(given):
+        raise KongError(f"config_names has {len(names)} names, and config {len(given)} documents: give one for each")
+    for origin, document in zip(names, given):
         found.append((origin, files.parse(document, origin) if isinstance(document, str) else document))
     return found + files.read(params["src"] or [])
 

@@ -58,6 +58,7 @@ lab_hosts: [{name: Cp1, gruops: []}]
 verify_checks: [dsn]
 platform_addons: [kong, monitorin]
 kong_edition: enterprise
+kong_configuration_files: [gatewya/]
 kong_licence: hunter2
 """
 NAMED = [
@@ -90,6 +91,7 @@ NAMED = [
     "platform_addons 'monitorin': is no add-on; did you mean monitoring?",
     "kong_component 'kong': is the image of the open edition, and kong_edition is enterprise",
     "kong_licence: is no licence of Kong; give the text of license.json",
+    "gatewya/ does not exist; gatewya/ is a relative path, and begins from /",
 ]
 
 

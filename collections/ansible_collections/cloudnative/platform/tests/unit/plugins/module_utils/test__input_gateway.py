@@ -64,6 +64,23 @@ KONNECT = {"control_plane": "a.eu.cp.konghq.com", "telemetry": "a.eu.tp.konghq.c
         ({"kong_settings": {"KONG_ADMIN_LISTEN": "0.0.0.0:8001"}}, ["'KONG_ADMIN_LISTEN': is set by the role itself"]),
         ({"kong_certificates": [SHOP]}, []),
         ({"kong_certificates": [{**SHOP, "key": ""}]}, ["kong_certificates[0]: has no key"]),
+        ({"kong_certificates": [{"names": ["shop.example.com"]}]}, []),
+        ({"kong_certificates": [{"names": []}]}, ["kong_certificates[0]: has no names"]),
+        ({"kong_certificates": [{"names": ["a"], "key": ""}]}, ["kong_certificates[0]: has no certificate, key"]),
+        (
+            {"kong_certificates": [SHOP, {"names": SHOP["names"]}]},
+            ["kong_certificates[1].names 'shop.example.com': is a host that another"],
+        ),
+        (
+            {"kong_certificate_days": 30, "kong_certificate_renew_days": 30},
+            ["kong_certificate_renew_days 30: is not less than kong_certificate_days, 30"],
+        ),
+        (
+            {"kong_configuration": {"plugins": [{"name": "cors"}, {"name": "prometheus"}]}},
+            ["kong_configuration.plugins[1] 'prometheus': is the plugin that kong_prometheus adds"],
+        ),
+        ({"kong_configuration": {"plugins": [{"name": "prometheus"}]}, "kong_prometheus": False}, []),
+        ({"kong_configuration": {"plugins": [{"name": "prometheus", "service": "shop"}]}}, []),
         ({"kong_certificates": [{**SHOP, "key": OTHER_KEY}]}, ["kong_certificates[0].key: is not the key of the"]),
         ({"kong_certificates": [{**SHOP, "certificate": "x"}]}, ["kong_certificates[0].certificate: is not a certif"]),
         ({"kong_certificates": [{**SHOP, "key": CERTIFICATE}]}, ["kong_certificates[0].key: is not a private key"]),
