@@ -27,6 +27,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.commo
 )
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.golang import Go
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.lock import Component, Lock
+from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.process import run
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.release import Releases, Unavailable, discard
 
 # Raised by whoever changes how content is made, so that caches made the old way are not taken for new ones.
@@ -222,10 +223,10 @@ class Kitchen:
         return Made(origin, content, files, sums, packages, [modules[key] for key in sorted(modules)])
 
     def _rendered(self, component: Component, place: str, work: str) -> dict[str, str]:
-        # A copy, because blobs are not to be run.
+        # A copy, because blobs are not to be run. Not written here: a program that another thread starts meanwhile would
+        # have it open for a moment, and until then the kernel runs no file that somebody may write to.
         helm = os.path.join(work, "helm")
-        shutil.copyfile(self.tool("helm"), helm)
-        os.chmod(helm, 0o755)
+        run(["install", "-m", "0755", self.tool("helm"), helm], self.log(component))
         return chart.render(helm, place, component.chart or {}, work, self.log(component))
 
     @staticmethod
