@@ -223,8 +223,8 @@ class Kitchen:
         return Made(origin, content, files, sums, packages, [modules[key] for key in sorted(modules)])
 
     def _rendered(self, component: Component, place: str, work: str) -> dict[str, str]:
-        # A copy, because blobs are not to be run. Not written here: a program that another thread starts meanwhile would
-        # have it open for a moment, and until then the kernel runs no file that somebody may write to.
+        # A copy, because blobs are not to be run. Not written here: a program that another thread starts meanwhile
+        # would have it open for a moment, and until then the kernel runs no file that somebody may write to.
         helm = os.path.join(work, "helm")
         run(["install", "-m", "0755", self.tool("helm"), helm], self.log(component))
         return chart.render(helm, place, component.chart or {}, work, self.log(component))
