@@ -107,7 +107,9 @@ def _listener(name: str, host: str, port: int, protocol: str, cluster: str, bind
                 "route_config": {
                     "virtual_hosts": [
                         {"name": name, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-                    ]
+                    ],
+                    # Envoy may read the file of listeners before that of clusters, and does not read it again.
+                    "validate_clusters": False,
                 },
                 "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
             },
