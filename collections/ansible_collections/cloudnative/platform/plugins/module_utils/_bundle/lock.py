@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle import chart
 from ansible_collections.cloudnative.platform.plugins.module_utils._bundle.common import BundleError, sha256_bytes
+from ansible_collections.cloudnative.platform.plugins.module_utils._wording import suggestion
 
 ARCHITECTURES = ("amd64", "arm64")
 ORIGINS = ("release", "source")
@@ -107,9 +108,9 @@ class Lock:
         known = {component.name: component for component in self.components}
         unknown = sorted(set(names) - set(known))
         if unknown:
-            raise BundleError(
-                f"components: {', '.join(unknown)}: not in the lock file; it has {', '.join(sorted(known))}, or 'all'"
-            )
+            near = "".join(suggestion(name, known) for name in unknown)
+            choice = f"it has {', '.join(sorted(known))}, or 'all'"
+            raise BundleError(f"components: {', '.join(unknown)}: not in the lock file{near}; {choice}")
         return [component for component in self.components if component.name in set(names)]
 
 

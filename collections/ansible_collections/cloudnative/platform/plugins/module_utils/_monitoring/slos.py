@@ -132,6 +132,8 @@ def _name_findings(title: str, name: t.Any) -> list[Finding]:
         return []
     suggestion = re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")[:63] or "checkout-availability"
     problem = "is no name for rules, which have up to 63 lower-case letters, digits and '-'"
+    if not isinstance(name, str):
+        return [Finding(f"{title}, name", showable(name), "is not text", "write it in quotes")]
     return [Finding(f"{title}, name", showable(name), problem, f"did you mean {suggestion}?")]
 
 
@@ -188,7 +190,8 @@ def _labels(title: str, labels: t.Any, findings: list[Finding], for_alerts: t.Se
         return {}
     for name, value in labels.items():
         if not _LABEL.match(str(name)) or str(name).startswith("__"):
-            suggestion = re.sub(r"\W+", "_", str(name)).strip("_") or "team"
+            suggestion = re.sub(r"\W+", "_", str(name)).strip("_")
+            suggestion = suggestion if _LABEL.match(suggestion) else "team"
             findings.append(Finding(title, showable(name), "is no name of a label", f"did you mean {suggestion}?"))
         elif name in _RESERVED_LABELS:
             findings.append(Finding(title, name, "is set by the rules themselves", "take another name"))

@@ -127,7 +127,7 @@ def test_a_component_without_an_origin_is_refused() -> None:
 
 def test_unknown_names_are_refused_and_known_ones_listed() -> None:
     parsed = lock.parse(DATA, TEXT, "amd64")
-    with pytest.raises(BundleError, match="kubelit: not in the lock file; it has agnhost, "):
+    with pytest.raises(BundleError, match=r"kubelit: not in the lock file, did you mean kubelet\?; it has agnhost, "):
         parsed.select(["kubelet", "kubelit"])
     assert [component.name for component in parsed.select(["kubelet", "kubeadm"])] == ["kubeadm", "kubelet"]
 
