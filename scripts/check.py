@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,8 @@ def main() -> int:
     parser.add_argument("parts", nargs="+", help=groups)
     parser.add_argument("--results", type=pathlib.Path, help="write them there as JSON")
     arguments = parser.parse_args()
+    # Whoever ends it, the other lane ends as well, and its files go.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     REPORTS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     if arguments.parts == ["all"]:
