@@ -33,7 +33,7 @@ def control_plane(cluster: Cluster) -> str | None:
 def version_of(deployment: Raw) -> str:
     """Pure: by its image; where a site has tags of its own, by the chart's label."""
     containers = deployment["spec"]["template"]["spec"]["containers"]
-    tag = str(containers[0].get("image") or "").split("@")[0].rpartition("/")[2].partition(":")[2]
+    tag = str(containers[0].get("image") or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
     label = str((deployment["metadata"].get("labels") or {}).get(_VERSION_LABEL) or "")
     return next((text for text in (tag, label) if numbers(text)), tag or label)
 
