@@ -33,7 +33,9 @@ def playbook(request: pytest.FixtureRequest) -> t.Callable[..., subprocess.Compl
             text=True,
             check=False,
         )
-        print(done.stdout[-10000:], done.stderr[-2000:])
+        # Why a task failed stands before what it returned, which may be long.
+        failures = [line[:3000] for line in done.stdout.splitlines() if line.startswith(("fatal:", "[ERROR]:"))]
+        print(*failures, done.stdout[-10000:], done.stderr[-2000:], sep="\n")
         return done
 
     return run

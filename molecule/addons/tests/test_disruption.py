@@ -28,6 +28,16 @@ def podman(*arguments):
     subprocess.run(["podman", *arguments], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
 
 
+def not_ready(cluster):
+    pods = cluster.get("pods --all-namespaces")["items"]
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["status"]["phase"] != "Succeeded"
+        and "True" not in [one["status"] for one in pod["status"].get("conditions", []) if one["type"] == "Ready"]
+    ]
+
+
 def test_lost_control_plane_is_told_from_inside_and_from_outside_and_that_it_is_back(receiver, cluster):
     """The cluster's Prometheus, on the worker, misses etcd; the observer misses the whole API."""
     podman("stop", "--time", "5", CONTAINER)
@@ -40,6 +50,8 @@ def test_lost_control_plane_is_told_from_inside_and_from_outside_and_that_it_is_
     assert receiver.authorizations == {"Bearer a-secret-that-came-from-a-file"}
     wait_for(lambda: receiver.alerts("EtcdQuorumLost", "resolved"), 180, "the message that etcd is back")
     wait_for(lambda: receiver.alerts("ClusterUnreachable", "resolved"), 180, "the message that the cluster is back")
+    # What ended without the API is started again by its kubelet, later each time.
+    wait_for(lambda: not not_ready(cluster), 330, lambda: f"all pods ready again: {not_ready(cluster)}")
 
 
 def test_rule_that_does_not_parse_is_refused_and_the_others_stay(playbook, cluster):
