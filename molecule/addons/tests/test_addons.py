@@ -6,6 +6,7 @@ import concurrent.futures
 import http.client
 import json
 import pathlib
+import re
 import threading
 
 import pytest
@@ -53,11 +54,15 @@ def test_pods_of_monitoring_are_restricted(cluster):
     assert RESTRICTED.items() <= labels.items()
 
 
+def mib(quantity):
+    """Of 1234Ki; what comes out even is told in the larger unit, as 210Mi."""
+    number, unit = re.fullmatch(r"(\d+)(Ki|Mi|Gi|)", quantity).groups()
+    return int(number) * 1024 ** (("", "Ki", "Mi", "Gi").index(unit) - 2)
+
+
 def test_memory_of_monitoring_is_bounded(cluster, get_host):
     pods = json.loads(cluster.run("get --raw /apis/metrics.k8s.io/v1beta1/namespaces/monitoring/pods"))["items"]
-    total = sum(
-        int(container["usage"]["memory"].removesuffix("Ki")) / 1024 for pod in pods for container in pod["containers"]
-    )
+    total = sum(mib(container["usage"]["memory"]) for pod in pods for container in pod["containers"])
     for name in ("registry1", "cp1", "worker1"):
         command = "systemctl show --property MemoryCurrent --value node-exporter"
         total += int(get_host(name).check_output(command)) / 2**20
