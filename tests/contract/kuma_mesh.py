@@ -75,6 +75,14 @@ class Control:
 
         monkeypatch.setattr(ControlPlane, "answered", answered)
 
+    @contextlib.contextmanager
+    def alone(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Control]:
+        """For one test, which finds nothing of others here, and leaves nothing."""
+        self.start_test(capsys, monkeypatch)
+        self.clean()
+        yield self
+        self.clean()
+
     def writes(self) -> list[str]:
         return [f"{method} {path}" for method, path in self.seen if method != "GET"]
 

@@ -93,5 +93,24 @@ def clean(run: Run) -> None:
     run(mesh(), state="absent")
 
 
+# Modules that use them import these two by name, for pytest to find them there. OWNER of the module owns what it makes.
+@pytest.fixture(scope="module", name="cluster")
+def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
+    return with_definitions(kubernetes_api)
+
+
+@pytest.fixture(name="run")
+def fixture_run(
+    request: pytest.FixtureRequest,
+    kubernetes_api: dict[str, t.Any],
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> t.Iterator[Run]:
+    run = runner(kubernetes_api, capsys, monkeypatch, getattr(request.module, "OWNER", "contract"))
+    yield run
+    clean(run)
+
+
 def tls(mode: str) -> dict[str, t.Any]:
     return {"type": "MeshTLS", "name": "mode", "spec": {"rules": [{"default": {"mode": mode}}]}}

@@ -24,10 +24,8 @@ def fixture_control() -> t.Iterator[None]:
 
 @pytest.fixture(name="kuma")
 def fixture_kuma(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Control]:
-    CONTROL.start_test(capsys, monkeypatch)
-    CONTROL.clean()
-    yield CONTROL
-    CONTROL.clean()
+    with CONTROL.alone(capsys, monkeypatch) as control:
+        yield control
 
 
 def test_a_graph_of_another_zone_is_refused(kuma: Control) -> None:

@@ -10,11 +10,10 @@ import typing as t
 
 import pytest
 from kuma_mesh import MESH, identity, mesh
-from test_kuma_on_kubernetes import GRAPH, SYSTEM, fixture_cluster, fixture_run  # noqa: F401
+from kuma_on_kubernetes import GRAPH, SYSTEM, Run, fixture_cluster, fixture_run  # noqa: F401 (fixtures)
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
 
-Run = t.Callable[..., dict[str, t.Any]]
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies"
 PERMISSIONS = f"/apis/kuma.io/v1alpha1/namespaces/{SYSTEM}/meshtrafficpermissions"
 

@@ -10,30 +10,13 @@ import typing as t
 
 import pytest
 from kuma_mesh import mesh, timeout
-from kuma_on_kubernetes import GRAPH, SYSTEM, Run, clean, runner, tls, with_definitions
+from kuma_on_kubernetes import GRAPH, SYSTEM, Run, fixture_cluster, fixture_run, tls  # noqa: F401 (fixtures)
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
 
 OWNER = "conflicts"
 SECRETS = f"/api/v1/namespaces/{SYSTEM}/secrets"
 POLICIES = f"/apis/kuma.io/v1alpha1/namespaces/{SYSTEM}"
-
-
-@pytest.fixture(scope="module", name="cluster")
-def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
-    return with_definitions(kubernetes_api)
-
-
-@pytest.fixture(name="run")
-def fixture_run(
-    kubernetes_api: dict[str, t.Any],
-    cluster: Cluster,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> t.Iterator[Run]:
-    run = runner(kubernetes_api, capsys, monkeypatch, OWNER)
-    yield run
-    clean(run)
 
 
 @pytest.fixture(name="secret")

@@ -10,27 +10,10 @@ import typing as t
 
 import pytest
 from kuma_mesh import everything, mesh, timeout
-from kuma_on_kubernetes import GRAPH, SYSTEM, Run, clean, runner, tls, with_definitions
+from kuma_on_kubernetes import GRAPH, SYSTEM, Run, fixture_cluster, fixture_run, tls  # noqa: F401 (fixtures)
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client import Cluster
 from ansible_collections.cloudnative.platform.tests.unit.plugins.module_utils.kuma_support import load
-
-
-@pytest.fixture(scope="module", name="cluster")
-def fixture_cluster(kubernetes_api: dict[str, t.Any]) -> Cluster:
-    return with_definitions(kubernetes_api)
-
-
-@pytest.fixture(name="run")
-def fixture_run(
-    kubernetes_api: dict[str, t.Any],
-    cluster: Cluster,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> t.Iterator[Run]:
-    run = runner(kubernetes_api, capsys, monkeypatch)
-    yield run
-    clean(run)
 
 
 def documents() -> list[dict[str, t.Any]]:

@@ -27,10 +27,8 @@ def fixture_control() -> t.Iterator[None]:
 
 @pytest.fixture(name="kuma", autouse=True)
 def fixture_kuma(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Control]:
-    CONTROL.start_test(capsys, monkeypatch)
-    CONTROL.clean()
-    yield CONTROL
-    CONTROL.clean()
+    with CONTROL.alone(capsys, monkeypatch) as control:
+        yield control
 
 
 def test_everything_comes_to_rest(kuma: Control) -> None:

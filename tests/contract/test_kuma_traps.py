@@ -30,12 +30,10 @@ def fixture_control() -> t.Iterator[None]:
 
 @pytest.fixture(name="kuma", autouse=True)
 def fixture_kuma(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Control]:
-    CONTROL.start_test(capsys, monkeypatch)
-    CONTROL.clean()
-    CONTROL.resources(mesh())
-    CONTROL.seen.clear()
-    yield CONTROL
-    CONTROL.clean()
+    with CONTROL.alone(capsys, monkeypatch) as control:
+        control.resources(mesh())
+        control.seen.clear()
+        yield control
 
 
 def test_a_flat_kind_with_a_spec_loses_all_that_is_in_it(kuma: Control) -> None:

@@ -156,6 +156,7 @@ def test_serving_certificates_are_signed_for_known_nodes_only(host, kubectl):
 
     try:
         wait_for(lambda: status(known).get("certificate"), 60, "the certificate of a known node")
+        # Those that came before may still be in another hand.
         time.sleep(2)
         for name in (stranger, impostor):
             found = status(name)
