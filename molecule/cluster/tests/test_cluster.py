@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import testinfra
+from kubectl import KUBECTL
 from waiting import wait_for
 
 PROJECT = pathlib.Path(__file__).parents[3]
@@ -44,7 +45,7 @@ def get_host(name):
 
 
 def kubectl(host, command):
-    return json.loads(host.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf {command} --output json"))
+    return json.loads(host.check_output(f"{KUBECTL} {command} --output json"))
 
 
 def endpoint_answers(host):
@@ -53,6 +54,11 @@ def endpoint_answers(host):
         return host.run(f"{command} https://api.kubernetes.internal:8443/readyz").stdout == "ok"
     except RuntimeError:  # ssh itself failed: the host is still booting
         return False
+
+
+def knows_it_is_down(host, since):
+    log = host.check_output(f"journalctl --unit kubernetes-api-proxy --since @{since} --output cat")
+    return f"Server control-planes/{LOST} is DOWN" in log
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +144,25 @@ def test_loss_and_return_of_a_control_plane_host():
     container = f"molecule-cluster-{LOST}"
     others = [get_host(name) for name in NODES if name != LOST]
     first = get_host("cp1")
+    since = first.check_output("date +%s")
     subprocess.run(["podman", "kill", container], check=True, capture_output=True)
     try:
         for host in others:
             wait_for(lambda host=host: endpoint_answers(host), 60, f"API at {host.backend.get_hostname()}")
+            wait_for(lambda host=host: knows_it_is_down(host, since), 60, f"{LOST} down, says {host}")
+        # Requests that were on their way to it are lost by then. No other may be.
+        assert [endpoint_answers(host) for host in others for _again in range(5)] == [True] * 5 * len(others)
         name = f"verify-{os.getpid()}"
         assert kubectl(first, f"create configmap {name}")["metadata"]["name"] == name
-        first.check_output(f"kubectl --kubeconfig /etc/kubernetes/admin.conf delete configmap {name}")
+        first.check_output(f"{KUBECTL} delete configmap {name}")
     finally:
         subprocess.run(["podman", "start", container], check=True, capture_output=True)
 
     def is_ready():
-        node = kubectl(first, f"get node {LOST}")
-        conditions = {item["type"]: item for item in node["status"]["conditions"]}
+        asked = first.run(f"{KUBECTL} get node {LOST} --output json")
+        if asked.rc != 0:  # sent to the one that is coming back, and is not steady yet
+            return False
+        conditions = {item["type"]: item for item in json.loads(asked.stdout)["status"]["conditions"]}
         # Its own endpoint answers only once its services are up again: the last known Ready alone says nothing.
         return conditions["Ready"]["status"] == "True" and endpoint_answers(get_host(LOST))
 
