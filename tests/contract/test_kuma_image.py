@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 import base64
+import http.client
 import json
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import typing as t
 from pathlib import Path
 
@@ -23,7 +27,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import 
 
 DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 admission, container, definitions = (double_of_kuma.part(name) for name in ("admission", "container", "definitions"))
-Request, Node = double_of_kuma.part("http_server").Request, double_of_kuma.part("node").Node
+http_server, Node = double_of_kuma.part("http_server"), double_of_kuma.part("node").Node
 
 SYSTEM = "kuma-system"
 VALIDATE, DEFAULT = "/validate-kuma-io-v1alpha1", "/default-kuma-io-v1alpha1-mesh"
@@ -58,7 +62,7 @@ def ask(
         "object": None if operation == "DELETE" else body,
     }
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
-    request = Request("POST", path, [], {}, json.dumps(review).encode(), "10.0.0.1", True)
+    request = http_server.Request("POST", path, [], {}, json.dumps(review).encode(), "10.0.0.1", True)
     answer = json.loads(webhooks(request).body)
     assert (answer["kind"], answer["response"]["uid"]) == ("AdmissionReview", "1")
     return answer["response"]
@@ -166,3 +170,46 @@ def test_lock_has_all_that_is_in_the_tree(tmp_path: Path) -> None:
     assert files["templates/cp.yaml"] == (DOUBLES / "kuma/chart/templates/cp.yaml").read_text()
     # What is rendered, and how, is that of the real chart.
     assert (chart.chart, chart.files) == (real.chart, real.files)
+
+
+@pytest.fixture(name="secured")
+def fixture_secured(tmp_path: Path) -> ssl.SSLContext:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj"]
+    subprocess.run([*command, "/CN=kuma", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def test_who_has_asked_is_answered_when_it_ends(secured: ssl.SSLContext) -> None:
+    """As by Go's servers: a review that an API server has sent is lost by no restart."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def application(request: t.Any) -> t.Any:
+        if request.path == "/slow":
+            asked.set()
+            assert answer.wait(10)
+        return http_server.Response(200, b"{}")
+
+    server = http_server.Server(("127.0.0.1", 0), application, secured)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    trusting = ssl._create_unverified_context()
+    busy, idle = (
+        http.client.HTTPSConnection("127.0.0.1", server.server_address[1], timeout=10, context=trusting) for _ in "ab"
+    )
+    idle.request("GET", "/quick")
+    assert idle.getresponse().read() == b"{}"
+    busy.request("GET", "/slow")
+    assert asked.wait(10)
+    leaving = threading.Thread(target=server.leave)
+    leaving.start()
+    assert idle.sock.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(server.server_address, timeout=10)
+    assert leaving.is_alive()
+    answer.set()
+    answered = busy.getresponse()
+    assert (answered.read(), answered.getheader("Connection")) == (b"{}", "close")
+    leaving.join(10)
+    assert not leaving.is_alive() and not server.handlers

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 import ssl
 import sys
+import time
 import traceback
 from email.utils import formatdate
 from http import HTTPStatus
@@ -49,23 +51,30 @@ class Handler(socketserver.StreamRequestHandler):
     server: Server
     disable_nagle_algorithm = True
     rbufsize = 65536
+    # Whether a request is being read or answered.
+    busy = False
 
     def handle(self) -> None:
+        self.server.handlers.add(self)
         try:
-            while True:
+            # In this order, and the other way round in leave(): one of the two sees the other.
+            while not self.server.leaving:
                 request = self.read()
                 if request is None:
                     return
                 response = self.server.answer(request)
-                close = request.headers.get("connection", "").lower() == "close"
+                close = self.server.leaving or request.headers.get("connection", "").lower() == "close"
                 self.write(request, response, close)
                 if close:
                     return
+                self.busy = False
         except BadRequest:
             self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         except (ConnectionError, TimeoutError, ssl.SSLError):
             # The client went away; there is nobody to tell.
             return
+        finally:
+            self.server.handlers.discard(self)
 
     def read(self) -> Request | None:
         line = self.rfile.readline(MAX_HEADER)
@@ -73,6 +82,7 @@ class Handler(socketserver.StreamRequestHandler):
             line = self.rfile.readline(MAX_HEADER)
         if not line:
             return None
+        self.busy = True
         parts = line.decode("latin-1").split()
         if len(parts) != 3:
             raise BadRequest
@@ -133,7 +143,26 @@ class Server(socketserver.ThreadingTCPServer):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.application, self.tls = application, tls
+        self.leaving = False
+        self.handlers: set[Handler] = set()
+        if tls is not None:
+            # Otherwise a connection that is ended here would end with an alert.
+            tls.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
         super().__init__(address, Handler)
+
+    def leave(self, seconds: float = 10.0) -> None:
+        """As Go's servers do: no new connection, idle ones end now, others after their answer."""
+        self.leaving = True
+        self.shutdown()
+        self.server_close()
+        for handler in self.handlers.copy():
+            if not handler.busy:
+                # Not that of TLS, which would forget its keys; what has arrived is still read.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(handler.request, socket.SHUT_RD)
+        ends = time.monotonic() + seconds
+        while self.handlers and time.monotonic() < ends:
+            time.sleep(0.05)
 
     def answer(self, request: Request) -> Response:
         try:
@@ -146,12 +175,15 @@ class Server(socketserver.ThreadingTCPServer):
 
     def finish_request(self, request, client_address) -> None:
         """Shake hands in the thread of the connection, so that a slow client holds up nobody else."""
-        if self.tls is not None:
-            try:
-                request = self.tls.wrap_socket(request, server_side=True)
-            except (OSError, ssl.SSLError):
-                return
-        super().finish_request(request, client_address)
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        try:
+            request = self.tls.wrap_socket(request, server_side=True)
+        except (OSError, ssl.SSLError):
+            return
+        with request:
+            super().finish_request(request, client_address)
 
     def handle_error(self, request, client_address) -> None:
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):

@@ -105,5 +105,5 @@ def main(argv: list[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
     for server in servers:
-        server.server_close()
+        server.leave()
     return 0

@@ -80,7 +80,7 @@ def run(values: dict[str, Any]) -> None:
     stop.wait()
     say("INFO\tkuma-cp.run\tstopping without error, Control Plane is exiting")
     for server in servers:
-        server.server_close()
+        server.leave()
 
 
 def migrate(values: dict[str, Any]) -> None:
