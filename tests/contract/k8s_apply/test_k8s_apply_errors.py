@@ -127,7 +127,7 @@ def test_value_that_cannot_be_read_is_not_sent_again(run: Run, namespace: str) -
         started = time.monotonic()
         result = run(definitions=[definition], namespace=namespace)
         assert words in result["msg"]
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8
 
 
 def encoded(data: bytes) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_client i
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 DONE = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+NONE_MISSING = {"observedGeneration": 2, "unavailableReplicas": None}
 UNDER_WAY = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "unavailableReplicas": 1}
 
 
@@ -113,7 +114,7 @@ def test_everything_is_waited_for_together(run: Run, cluster: Cluster, namespace
     took = time.monotonic() - started
     assert "failed" not in result, result["msg"]
     # As long as the last one, not as long as all after one another, and without asking again and again.
-    assert 1.5 < took < 4
+    assert 1.5 < took < 8
     assert result["requests"] < 2 + 2 * len(definitions) + 20
     again = run(definitions=definitions, wait=True, wait_timeout=30)
     assert again["changed"] is False
@@ -223,6 +224,24 @@ def test_rollout_that_cannot_succeed(
     assert result["msg"].startswith(f"Deployment {namespace}/web: pod web-h1-x")
     for word in words:
         assert word in result["msg"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_crash_of_before_may_be_over(run: Run, cluster: Cluster, namespace: str, later: t.Any, again: bool) -> None:
+    """As after an outage: a run that changes nothing waits until the kubelet has started it once more."""
+    definitions = [deployment("web", namespace)]
+    run(definitions=definitions)
+    crashed = waiting("CrashLoopBackOff", "back-off 20s restarting failed container", restartCount=3)
+    make_pod(cluster, namespace, "web", crashed)
+    if again:
+        crashed = waiting("CrashLoopBackOff", "back-off 40s restarting failed container", restartCount=4)
+        later(1.5, set_status, cluster, f"/api/v1/namespaces/{namespace}/pods/web-h1-x", crashed)
+    else:
+        later(1.5, set_status, cluster, workload_path(namespace, "deployments", "web"), {**DONE, **NONE_MISSING})
+    result = run(definitions=definitions, wait=True, wait_timeout=30)
+    assert result["changed"] is False
+    assert ("crashes: ended 5 times" in result.get("msg", "")) is again
+    assert result.get("failed", False) is again
 
 
 def test_quota_of_a_workload_that_tells_by_events(run: Run, cluster: Cluster, namespace: str, later: t.Any) -> None:

@@ -258,6 +258,7 @@ class Engine:
                 change.definition.name,
                 change.definition.namespace,
                 seen=None if self.check else change.after,
+                unchanged=change.action == UNCHANGED,
             )
             for change in changes
             if change.resource is not None

@@ -66,12 +66,14 @@ class Patience(t.NamedTuple):
 
 
 class Trouble(t.NamedTuple):
-    """Something that keeps a rollout from its end. `pod` and `container` say whose log may tell more."""
+    """Something that keeps a rollout from its end. `pod` and `container` say whose log may tell more, `restarts` how
+    often a container that crashes was started again."""
 
     cause: Cause
     message: str
     pod: str = ""
     container: str = ""
+    restarts: int = 0
 
     @property
     def identity(self) -> tuple[Cause, str, str]:
@@ -179,7 +181,7 @@ def troubles_of(kind: str, pod: Object, restarts: int) -> list[Trouble]:
             found.append(Trouble(Cause.CONFIGURATION, f"{text}: {reason}: {message}", name, container))
         # A Job counts by itself how often it may fail.
         elif reason == "CrashLoopBackOff" and kind != "Job" and entry.get("restartCount", 0) >= restarts:
-            found.append(Trouble(Cause.CRASH, f"{text} {_crash(entry)}", name, container))
+            found.append(Trouble(Cause.CRASH, f"{text} {_crash(entry)}", name, container, entry["restartCount"]))
     return found
 
 

@@ -50,6 +50,8 @@ class Target(t.NamedTuple):
     seen: Object | None = None
     # It is the object with this uid that is waited for, and for its end.
     ending: str = ""
+    # This run left it as it was: what its pods went through before says nothing of this run.
+    unchanged: bool = False
 
     @property
     def label(self) -> str:
@@ -91,6 +93,7 @@ class Waiter:
         self._feeds: dict[tuple[Resource, str | None], Feed] = {}
         self._aside: dict[tuple[Resource, str | None], Feed | None] = {}
         self._troubles: dict[tuple[t.Any, ...], float] = {}
+        self._crashes: dict[tuple[t.Any, ...], int] = {}
         self._hashes: dict[tuple[str, t.Any], str] = {}
         self._classes: list[Object] | None = None
         self._explain = Explainer(cluster)
@@ -240,7 +243,7 @@ class Waiter:
         for pod in pods.pods_of(body, self._objects(POD, target.namespace)):
             there = pods.troubles_of(kind, pod, self.patience.restarts)
             if there and pods.is_current(kind, body, pod, self._template_hash(target, body)):
-                found += there
+                found += [trouble for trouble in there if not self._is_of_before(target, trouble)]
         keys = {(target.label, *trouble.identity): trouble for trouble in found}
         for key in [one for one in self._troubles if one[0] == target.label and one not in keys]:
             del self._troubles[key]
@@ -248,6 +251,12 @@ class Waiter:
             if now - self._troubles.setdefault(key, now) >= self.patience.seconds(trouble.cause):
                 return trouble
         return None
+
+    def _is_of_before(self, target: Target, trouble: Trouble) -> bool:
+        """Whether it may be over, as after an outage: the kubelet starts again what crashed, later each time."""
+        if not target.unchanged or trouble.cause is not Cause.CRASH:
+            return False
+        return trouble.restarts <= self._crashes.setdefault((target.label, *trouble.identity), trouble.restarts)
 
     def _objects(self, resource: Resource, namespace: str | None) -> list[Object]:
         feed = self._aside.get((resource, namespace)) or self._aside.get((resource, None))

@@ -124,7 +124,7 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(tmp_path: path
         begun = time.monotonic()
         with pytest.raises(release.Unavailable, match=r"timed out|no answer within 0.3 s"):
             subject.file(URL, SUM, str(tmp_path / "kubelet"))
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_bandwidth_of_a_slow_registry_is_measured_in_time(registry):
     registry.bytes_per_second = 500_000
     start = time.monotonic()
     found = measure_bandwidth(registry.endpoint, registry.settings, ARTIFACT, 1.0)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 4
     assert 0.2 < found["mbytes_per_second"] <= 0.6
     assert found["seconds"] == pytest.approx(1.0, abs=0.3)
 
@@ -207,7 +207,7 @@ def test_fsync_of_a_slow_disk(tmp_path):
 
     start = time.monotonic()
     found = measure_fsync(str(tmp_path), sync=slow, seconds=1.0)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 3
     assert 20 < found["samples"] < 90
     assert 11 < found["p50_ms"] < 20
     assert found["p99_ms"] > 29

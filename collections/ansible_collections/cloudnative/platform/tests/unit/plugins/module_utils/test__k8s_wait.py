@@ -218,6 +218,25 @@ def test_a_crash_tells_the_last_lines_of_its_log():
     ]
 
 
+@pytest.mark.parametrize(("unchanged", "again", "failed"), [(True, 2, False), (True, 3, True), (False, 2, True)])
+def test_a_crash_of_before_counts_only_when_it_happens_again(monkeypatch, unchanged, again, failed):
+    """After an outage: what was not changed is about to be started again by its kubelet."""
+    monkeypatch.setattr(wait, "LOOK_SECONDS", 0.05)
+    waiter = wait.Waiter(rolling(pod("CrashLoopBackOff", restartCount=2)))
+    looks = [pod("CrashLoopBackOff", restartCount=2), pod("CrashLoopBackOff", restartCount=again)]
+    objects = waiter._objects
+    monkeypatch.setattr(
+        waiter,
+        "_objects",
+        lambda resource, namespace: (
+            [looks.pop(0) if len(looks) > 1 else looks[0]] if resource is wait.POD else objects(resource, namespace)
+        ),
+    )
+    problems = waiter.wait([WEB._replace(unchanged=unchanged)], 0.5)
+    assert problems[0].startswith("not ready after") is not failed
+    assert "crashes: ended" in problems[0] or not failed
+
+
 def test_a_pod_of_an_older_template_says_nothing_of_this_rollout():
     problems = wait.Waiter(rolling(pod("ErrImagePull", "not found", template_hash="h0"))).wait([WEB], 0.3)
     assert problems[0].startswith("not ready after 0 s: Deployment shop/web: 0 of 1 pods available; pod web-1 on n1: ")

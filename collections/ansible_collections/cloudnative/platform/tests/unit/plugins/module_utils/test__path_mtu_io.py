@@ -105,7 +105,7 @@ def test_a_path_that_takes_all(network):
     paths, seconds = network.measure(("there", THERE, 22), ("router", ROUTER, 22))
     assert [figures(path) for path in paths] == [good(), good()]
     assert [path["name"] for path in paths] == ["there", "router"]
-    assert seconds < 2
+    assert seconds < 4
 
 
 def test_jumbo_frames(network):
@@ -186,7 +186,7 @@ def test_many_peers_take_no_longer_than_one(network):
         network.ip("there", "address", "add", f"10.255.2.{number}/24", "dev", "east")
     paths, seconds = network.measure(*((f"host{number}", f"10.255.2.{number}", 22) for number in range(10, 210)))
     assert [figures(path) for path in paths] == [good()] * 200
-    assert seconds < 3
+    assert seconds < 6
 
 
 def test_a_name_without_an_address_is_an_error_of_that_peer_only():

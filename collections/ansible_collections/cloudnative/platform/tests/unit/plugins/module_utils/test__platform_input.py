@@ -410,7 +410,7 @@ def test_fifty_hosts_are_judged_in_a_blink():
     nodes = [host(f"w{n}", "kube_node", address=f"192.0.2.{n + 50}", facts={"machine_id": str(n)}) for n in range(50)]
     start = time.monotonic()
     assert problems(hosts=[*GOOD_HOSTS, *nodes]) == []
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize(
