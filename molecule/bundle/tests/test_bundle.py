@@ -149,14 +149,18 @@ def test_a_person_at_a_terminal_sees_progress(tmp_path: pathlib.Path) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended by itself
+        return []
     return [int(child) for child in children] + [below for child in children for below in descendants(int(child))]
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """As the end of the machine does: everything at once."""
     for pid in [process.pid, *descendants(process.pid)]:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def interrupt(process: subprocess.Popen[bytes]) -> None:

@@ -13,9 +13,11 @@ import typing as t
 
 import pytest
 import testinfra
+from waiting import wait_for
 
 CONTROL_PLANE = pytest.mark.groups("kuma_control_plane")
 WEB = "http://127.0.0.1:20080/"
+DATAPLANES = ["api-dp1", "api-dp2", "web-1"]
 LOAD = """
 import collections, time, urllib.request
 end, seen = time.monotonic() + {seconds}, collections.Counter()
@@ -51,9 +53,20 @@ def api(host: t.Any, path: str, *options: str) -> t.Any:
 
 
 def online(host: t.Any) -> list[str]:
+    """The data planes that are connected; none while the control plane starts."""
+    if not answers_ready(host, 5680):
+        return []
     items = api(host, "/meshes/default/dataplanes/_overview")["items"]
     subscriptions = {item["name"]: (item.get("dataplaneInsight") or {}).get("subscriptions") or [] for item in items}
     return sorted(name for name, found in subscriptions.items() if any("disconnectTime" not in one for one in found))
+
+
+def answers_ready(host: t.Any, port: int) -> bool:
+    return bool(host.run(f"curl --silent --fail http://127.0.0.1:{port}/ready").rc == 0)
+
+
+def wait_for_all_dataplanes(host: t.Any) -> None:
+    wait_for(lambda: online(host) == DATAPLANES, 60, lambda: f"all data planes online: {online(host)}")
 
 
 def administer(host: t.Any, method: str, path: str, body: dict[str, t.Any]) -> str:
@@ -77,15 +90,6 @@ def issue(host: t.Any, name: str, valid_for: str) -> str:
     return administer(host, "POST", "/tokens/dataplane", body)
 
 
-def until(what: t.Callable[[], t.Any], seconds: float = 60) -> t.Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.5)
-
-
 def load(host: t.Any, seconds: float) -> subprocess.Popen[str]:
     """Requests to api through the sidecar of web, from dp1, until the seconds are over."""
     name = f"molecule-kuma-hosts-{host.backend.get_hostname()}"
@@ -100,16 +104,15 @@ def answers(process: subprocess.Popen[str]) -> dict[str, int]:
 
 @pytest.mark.groups("kuma_control_plane", once=True)
 def test_web_reaches_both_instances_of_api(hosts):
-    assert until(lambda: online(hosts["cp1"]) == ["api-dp1", "api-dp2", "web-1"])
+    wait_for_all_dataplanes(hosts["cp1"])
     seen: set[str] = set()
 
     def both_answered() -> bool:
         seen.update(hosts["dp1"].run(f"for _ in 1 2 3 4 5 6; do curl --silent --max-time 5 {WEB}; done").stdout.split())
         return {"dp1", "dp2"} <= seen
 
-    assert until(both_answered, 60), (
-        f"answers: {seen}\n{hosts['dp1'].check_output('journalctl --unit kuma-dp@web-1 --no-pager --lines 20')}"
-    )
+    log = "journalctl --unit kuma-dp@web-1 --no-pager --lines 20"
+    wait_for(both_answered, 60, lambda: f"both answer: {seen}\n{hosts['dp1'].check_output(log)}")
     head = hosts["dp1"].check_output(f"curl --silent --head --request GET {WEB}")
     assert "server: envoy" in head.lower()
 
@@ -256,15 +259,15 @@ def test_one_control_plane_is_enough(hosts):
     hosts["cp1"].check_output("systemctl stop kuma-cp.service")
     try:
         requests = load(hosts["dp1"], 6)
-        assert until(lambda: online(hosts["cp2"]) == ["api-dp1", "api-dp2", "web-1"])
+        wait_for_all_dataplanes(hosts["cp2"])
         # A new connection goes to the other one as well.
         hosts["dp2"].check_output("systemctl restart kuma-dp@api-dp2.service")
-        assert until(lambda: hosts["dp2"].run("curl -sf http://127.0.0.1:9902/ready").rc == 0)
+        wait_for(lambda: answers_ready(hosts["dp2"], 9902), 60, "the data plane is ready")
         seen = answers(requests)
         assert [name for name in seen if name.startswith("failed")] == [], seen
     finally:
         hosts["cp1"].check_output("systemctl start kuma-cp.service")
-    assert until(lambda: hosts["cp1"].run("curl -sf http://127.0.0.1:5680/ready").rc == 0)
+    wait_for(lambda: answers_ready(hosts["cp1"], 5680), 60, "the control plane is ready")
 
 
 @pytest.mark.disruptive
@@ -299,13 +302,13 @@ def test_a_revoked_token_is_refused_and_replaced(hosts, mesh):
     administer(cp1, "PUT", f"/meshes/default/secrets/{name}", secret)
     dp2.check_output("systemctl restart kuma-dp@api-dp2.service")
     log = "journalctl --unit kuma-dp@api-dp2 --output cat --no-pager --lines 5"
-    assert until(lambda: "authentication failed" in dp2.check_output(log))
+    wait_for(lambda: "authentication failed" in dp2.check_output(log), 60, "the token is refused")
     # The process is up all the same.
     assert dp2.service("kuma-dp@api-dp2").is_running
-    assert dp2.run("curl -sf http://127.0.0.1:9902/ready").rc != 0
+    assert not answers_ready(dp2, 9902)
     # The same run turns the transparent proxy on, for the next test.
     assert mesh("--limit", "cp1,dp2", "-e", '{"kuma_dataplane_transparent_proxy": true}').returncode == 0
-    assert until(lambda: online(cp1) == ["api-dp1", "api-dp2", "web-1"])
+    wait_for_all_dataplanes(cp1)
 
 
 @pytest.mark.disruptive
@@ -314,7 +317,8 @@ def test_the_transparent_proxy_takes_the_traffic(hosts):
     dp2 = hosts["dp2"]
     assert "KUMA_MESH_OUTBOUND" in dp2.check_output("iptables-save --table nat")
     vip = api(hosts["cp1"], "/meshes/default/meshservices/api")["status"]["vips"][0]["ip"]
-    assert until(lambda: dp2.run(f"curl -s --max-time 3 http://{vip}:8080/").stdout.strip() in ("dp1", "dp2"))
+    command = f"curl -s --max-time 3 http://{vip}:8080/"
+    wait_for(lambda: dp2.run(command).stdout.strip() in ("dp1", "dp2"), 60, "api answers at its address in the mesh")
     # What comes in goes through Envoy, which gets it by its original address.
     address = dp2.check_output("hostname --all-ip-addresses").split()[0]
     head = hosts["dp1"].check_output(f"curl --silent --head --request GET http://{address}:8080/")
@@ -331,11 +335,12 @@ def test_no_control_plane_is_told(hosts, mesh):
         # What runs goes on.
         assert hosts["dp1"].check_output(f"curl -s {WEB}").strip() == "dp1"
         log = "journalctl --unit kuma-dp@api-dp2 --output cat --no-pager --lines 5"
-        assert until(lambda: "could not fetch bootstrap configuration" in hosts["dp2"].check_output(log))
+        told = "could not fetch bootstrap configuration"
+        wait_for(lambda: told in hosts["dp2"].check_output(log), 60, "no control plane, says the data plane")
     finally:
         for name in ("cp1", "cp2"):
             hosts[name].check_output("systemctl start kuma-cp.service")
-    assert until(lambda: online(hosts["cp1"]) == ["api-dp1", "api-dp2", "web-1"], 30)
+    wait_for_all_dataplanes(hosts["cp1"])
 
 
 @pytest.mark.disruptive
@@ -344,10 +349,10 @@ def test_a_wrong_database_password_is_told_and_stops_the_roll_out(hosts, mesh):
     done = mesh("--limit", "cp1,cp2", "-e", "kuma_hosts_postgres_password=wrong", "-e", "kuma_hosts_start_timeout=8")
     assert done.returncode != 0
     assert "password authentication failed for user" in done.stdout
-    assert hosts["cp2"].run("curl -sf http://127.0.0.1:5680/ready").rc == 0
+    assert answers_ready(hosts["cp2"], 5680)
     # The same run as it should be mends that, and takes the transparent proxy away.
     assert mesh("--limit", "cp1,dp2").returncode == 0
-    assert until(lambda: hosts["cp1"].run("curl -sf http://127.0.0.1:5680/ready").rc == 0)
+    wait_for(lambda: answers_ready(hosts["cp1"], 5680), 60, "the control plane is ready")
     rules = hosts["dp2"].check_output("iptables-save --table nat")
     assert "KUMA_MESH" not in rules
     assert "kuma-keeps-open" not in rules

@@ -181,7 +181,7 @@ import typing as t
 
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, connected
 from ansible_collections.cloudnative.platform.plugins.module_utils._masked_module import MaskedModule
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -195,12 +195,8 @@ def main() -> None:
     module = MaskedModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     result: dict[str, t.Any] = {"changed": False}
     try:
-        control = control_plane(module.params)
-        try:
+        with connected(module.params, result) as control:
             result.update(information.gather(control, module.params["policies"], module.params["target_version"]))
-        finally:
-            result["requests"] = control.requests
-            control.close()
     except KumaError as e:
         module.fail_json(msg=str(e), **result)
     module.exit_json(**result)

@@ -166,7 +166,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils import _host_
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import tokens
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Refused
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, connected
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **CONNECTION_SPEC,
@@ -276,12 +276,8 @@ def main() -> None:
     result: dict[str, t.Any] = {"changed": False, "actions": []}
     try:
         wish = tokens.wish(module.params)
-        control = control_plane(module.params)
-        try:
+        with connected(module.params, result) as control:
             keep(module, control, wish, result)
-        finally:
-            result["requests"] = control.requests
-            control.close()
     except (KumaError, files.HostFileError) as e:
         module.fail_json(msg=str(e), **result)
     module.exit_json(**result)

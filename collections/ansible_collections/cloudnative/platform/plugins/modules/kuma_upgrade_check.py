@@ -82,7 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import information, upgrade
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.client import ControlPlane, Unreachable
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.kinds import KumaError
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import CONNECTION_SPEC, connected
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     **CONNECTION_SPEC,
@@ -129,12 +129,8 @@ def main() -> None:
     result: dict[str, t.Any] = {"changed": False, "requests": 0}
     skip = module.params["skip_upgrade_checks"]
     try:
-        control = control_plane(module.params)
-        try:
+        with connected(module.params, result) as control:
             version, made = look(module, control)
-        finally:
-            result["requests"] = control.requests
-            control.close()
     except KumaError as e:
         if not skip:
             module.fail_json(msg=f"{e}; to go to {module.params['target_version']} unseen, set {OPTION}", **result)

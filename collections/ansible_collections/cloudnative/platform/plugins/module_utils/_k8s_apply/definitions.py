@@ -13,13 +13,14 @@ import os
 import re
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils import _unique_keys
+
 yaml: t.Any = None
 with contextlib.suppress(ImportError):  # the `kubernetes` library brings it; a module reports that one as missing
     import yaml
 
 # What PyYAML does beyond what Kubernetes' own reader does: a date becomes an object, a bare `=` an error.
 _UNWANTED_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 _loader: t.Any = None
 
@@ -97,46 +98,12 @@ def _problem(error: Exception) -> str:
 def _yaml_loader() -> t.Any:
     global _loader
     if _loader is None:
-        # libyaml reads a manifest of 5,000 lines in a tenth of the time.
-        base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         resolvers = {
             first: [(tag, pattern) for tag, pattern in entries if tag not in _UNWANTED_TAGS]
-            for first, entries in base.yaml_implicit_resolvers.items()
+            for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
-
-        def construct_document(self: t.Any, node: t.Any) -> t.Any:
-            _refuse_twice(node)
-            return base.construct_document(self, node)
-
-        own = {"yaml_implicit_resolvers": resolvers, "construct_document": construct_document}
-        _loader = type("ManifestLoader", (base,), own)
+        _loader = _unique_keys.yaml_loader(yaml, resolvers)
     return _loader
-
-
-def _refuse_twice(document: t.Any) -> None:
-    """YAML has each key of a mapping once; PyYAML takes the last one, and what the first one said is gone.
-
-    Looked at before anything is made of it: afterwards mappings that were merged (`<<`) have keys that nobody wrote.
-    """
-    left, seen = [document], set()
-    while left:
-        node = left.pop()
-        if isinstance(node, yaml.ScalarNode) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if not isinstance(node, yaml.MappingNode):
-            left += node.value
-            continue
-        first: dict[tuple[str, str], t.Any] = {}
-        for key, value in node.value:
-            left += [key, value]
-            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE_TAG:
-                continue
-            if (key.tag, key.value) in first:
-                line = first[key.tag, key.value].start_mark.line + 1
-                problem = f"key {key.value!r} stands there twice, first in line {line}; only one of them would count"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            first[key.tag, key.value] = key
 
 
 def read_files(paths: t.Iterable[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import os
 import tempfile
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils import _unique_keys
 from ansible_collections.cloudnative.platform.plugins.module_utils._kong.entities import KongError
 
 yaml: t.Any = None
@@ -27,55 +28,19 @@ def parse(text: str, origin: str) -> t.Any:
     """JSON, or YAML where PyYAML is there to read it. JSON is tried first: it is read fifty times as fast."""
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text, object_pairs_hook=_mapping)
+            return json.loads(text, object_pairs_hook=_unique_keys.in_json)
         except ValueError as e:
-            if yaml is None or "stands there twice" in str(e):
+            if yaml is None or isinstance(e, _unique_keys.DuplicateKeyError):
                 raise KongError(f"{origin} is not JSON: {e}") from e
     if yaml is None:
         raise KongError(f"{origin} is YAML, and PyYAML is not there where this module runs: install it, or give JSON")
     try:
-        return yaml.load(text, Loader=_loader())
+        return yaml.load(text, Loader=_unique_keys.yaml_loader(yaml))
     except yaml.YAMLError as e:
         # Where and why, but not the line itself: there may be a secret in it.
         mark = getattr(e, "problem_mark", None)
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise KongError(f"{origin} is not YAML{place}: {getattr(e, 'problem', None) or 'it can not be read'}") from e
-
-
-def _mapping(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _value in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
-    return found
-
-
-def _loader() -> t.Any:
-    """PyYAML's loader, in C where it was built with it, that refuses one key twice rather than forgets the first."""
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        pass
-
-    def mapping(loader: t.Any, node: t.Any) -> dict[str, t.Any]:
-        written: set[t.Any] = set()
-        for key_node, _value_node in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, t.Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key is not a name", key_node.start_mark)
-            if key in written:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", key_node.start_mark)
-            written.add(key)
-        # What `<<` brings comes before what is written here, and gives way to it.
-        loader.flatten_mapping(node)
-        return {
-            loader.construct_object(key_node, deep=True): loader.construct_object(value_node, deep=True)
-            for key_node, value_node in node.value
-        }
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
-    return Loader
 
 
 def text_of(name: str) -> str:

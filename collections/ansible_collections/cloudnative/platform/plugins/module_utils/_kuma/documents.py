@@ -14,6 +14,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.cloudnative.platform.plugins.module_utils import _unique_keys
 from ansible_collections.cloudnative.platform.plugins.module_utils._k8s_apply import definitions, owner
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import labels as label_syntax
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma import schema
@@ -78,7 +79,7 @@ def parse(text: str, origin: str) -> list[t.Any]:
     """The documents of a text. JSON needs no PyYAML, which a host may not have."""
     try:
         if text.lstrip().startswith(("{", "[")):
-            return [json.loads(text, object_pairs_hook=_once)]
+            return [json.loads(text, object_pairs_hook=_unique_keys.in_json)]
     except ValueError as e:
         if definitions.yaml is None:
             raise KumaError(f"{origin} is not JSON: {e}") from e
@@ -88,16 +89,6 @@ def parse(text: str, origin: str) -> list[t.Any]:
         return definitions.parse_yaml(text, origin)
     except definitions.DefinitionError as e:
         raise KumaError(str(e)) from e
-
-
-def _once(pairs: list[tuple[str, t.Any]]) -> Raw:
-    """A mapping in JSON; of a key that stands there twice, the last one would count and the others be lost."""
-    found: Raw = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"key {key!r} stands there twice; only one of them would count")
-        found[key] = value
-    return found
 
 
 def sources(resources: t.Any, paths: t.Sequence[str]) -> list[Source]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import typing as t
 from urllib.parse import urlsplit
@@ -47,6 +48,17 @@ def control_plane(params: t.Mapping[str, t.Any]) -> ControlPlane:
     control = ControlPlane(params["api_url"], trust, headers, params["timeout"], params["parallel"])
     control.token = token or None
     return control
+
+
+@contextlib.contextmanager
+def connected(params: t.Mapping[str, t.Any], result: dict[str, t.Any]) -> t.Iterator[ControlPlane]:
+    """The control plane, closed afterwards. The result says how many requests it was asked, whatever became of them."""
+    control = control_plane(params)
+    try:
+        yield control
+    finally:
+        result["requests"] = control.requests
+        control.close()
 
 
 def _is_loopback(url: str) -> bool:

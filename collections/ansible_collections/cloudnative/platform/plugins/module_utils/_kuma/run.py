@@ -31,7 +31,7 @@ from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.network
     Network,
     is_namespace,
 )
-from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import control_plane
+from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.options import connected
 from ansible_collections.cloudnative.platform.plugins.module_utils._kuma.outcome import Outcome
 
 #: Shorter ones would mask harmless words in every output.
@@ -136,14 +136,10 @@ class Call:
         if self.params["mode"] == "kubernetes":
             self._in_cluster(outcome)
             return
-        control = control_plane(self.params)
-        try:
+        with connected(self.params, outcome.facts) as control:
             if self.graph is not None:
                 _stop_for(identities.of_universal(control, self.graph, self.wish.wanted))
             universal.carry_out(control, self.wish, outcome)
-        finally:
-            outcome.facts["requests"] = control.requests
-            control.close()
 
     def _in_cluster(self, outcome: Outcome) -> None:
         # Only here: the library that they need is on the controller, and hosts have no use for it.

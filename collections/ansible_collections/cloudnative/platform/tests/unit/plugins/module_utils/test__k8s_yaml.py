@@ -32,6 +32,7 @@ def fixture_loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     [
         ("calls:\n  web: [api]\n  web: [db]\n", "x line 3: .* key 'web' stands there twice, first in line 2"),
         ("a: 1\n---\nb: [{c: 1}, {d: 1, e: 2, d: 3}]\n", "x line 3: .* key 'd' stands there twice, first in line 3"),
+        ("a: 1\n? [b]\n: 2\n", "x line 2: .* a key is not a name"),
         ('{"a": {"b": 1,\n"b": 2}}', "x line 2: .* key 'b' stands there twice, first in line 1"),
         ("a: &a\n  b: 1\n  'b': 2\nc: *a\n", "x line 3: .* key 'b' stands there twice"),
     ],

@@ -161,9 +161,9 @@ def test_a_directory_stands_for_its_documents(tmp_path: t.Any) -> None:
     ("text", "problem"),
     [
         ("a: [b", "is not YAML in line"),
-        ('{"a": 1, "b": {"c": 1, "c": 2}}', "is not JSON: 'c' stands there twice"),
-        ("a: 1\na: 2\n", "is not YAML in line 2, column 1: 'a' stands there twice"),
-        ("x: &x {a: 1}\ny: {<<: *x, b: 1, b: 2}\n", "is not YAML in line 2, column 19: 'b' stands there twice"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "is not JSON: key 'c' stands there twice"),
+        ("a: 1\na: 2\n", "is not YAML in line 2, column 1: key 'a' stands there twice"),
+        ("x: &x {a: 1}\ny: {<<: *x, b: 1, b: 2}\n", "is not YAML in line 2, column 19: key 'b' stands there twice"),
         ("? [a]\n: 1\n", "is not YAML in line 1, column 3: a key is not a name"),
     ],
 )

@@ -62,10 +62,10 @@ def test_where_a_path_begins(
         (
             "new.yml",
             "services: []\nservices: []\n",
-            "/new.yml is not YAML in line 2, column 1: 'services' stands there twice",
+            "/new.yml is not YAML in line 2, column 1: key 'services' stands there twice",
         ),
         ("new.yml", "services: [", "/new.yml is not YAML in line"),
-        ("new.json", '{"a": 1, "a": 2}', "/new.json is not JSON: 'a' stands there twice"),
+        ("new.json", '{"a": 1, "a": 2}', "/new.json is not JSON: key 'a' stands there twice"),
         ("new.yml", "key: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  61\n", "encrypt the file as a whole, which works"),
         ("new.yml", "$ANSIBLE_VAULT;1.1;AES256\n6161\n", "/new.yml can't be deciphered, give its vault password"),
     ],
