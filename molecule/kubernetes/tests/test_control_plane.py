@@ -79,11 +79,7 @@ def test_audit_log_has_who_did_what_but_no_secret(host, kubectl):
     assert kubectl(f"create secret generic {name} --from-literal=key={value} {server}").rc == 0
     assert kubectl(f"delete secret {name} {server}").rc == 0
     # It writes in its own time, but soon.
-    for _attempt in range(20):
-        lines = host.run("grep %s %s", name, AUDIT_LOG).stdout.splitlines()
-        if lines:
-            break
-        time.sleep(0.5)
+    lines = wait_for(lambda: host.run("grep %s %s", name, AUDIT_LOG).stdout.splitlines(), 30, "a line of the audit log")
     created = [event for event in map(json.loads, lines) if event["verb"] == "create"]
     assert [event["user"]["username"] for event in created] == ["kubernetes-admin"]
     assert {event["level"] for event in created} == {"Metadata"}

@@ -7,10 +7,10 @@ import http.client
 import json
 import pathlib
 import ssl
-import time
 
 import pytest
 import testinfra
+from waiting import wait_for
 
 SCENARIO = pathlib.Path(__file__).parents[3] / ".lab/molecule/registry"
 INVENTORY = str(SCENARIO / "inventory/hosts.ini")
@@ -164,12 +164,9 @@ def active(host):
     return {unit: host.run("systemctl is-active %s", unit).stdout.strip() for unit in (*SIDES, "registry-collect")}
 
 
-def wait_for(host, expected):
-    for _attempt in range(100):
-        if active(host) == expected:
-            return
-        time.sleep(0.2)
-    raise AssertionError(host.check_output("journalctl --no-pager -u registry-gc -u registry-collect -u registry@push"))
+def wait_until(host, expected):
+    log = "journalctl --no-pager -u registry-gc -u registry-collect -u registry@push"
+    wait_for(lambda: active(host) == expected, 60, lambda: f"{expected}; {host.check_output(log)}")
 
 
 SERVING = {"registry@pull": "active", "registry@push": "active"}
@@ -191,12 +188,12 @@ def slow_collection(host):
 @pytest.mark.parametrize("end", ["kill -s KILL registry-gc", "kill -s KILL registry-collect", "stop registry-gc"])
 def test_registry_is_read_only_while_garbage_is_collected_and_comes_back(host, ask, slow_collection, end):
     host.check_output("systemctl start --no-block registry-gc")
-    wait_for(host, {"registry@pull": "active", "registry@push": "inactive", "registry-collect": "activating"})
+    wait_until(host, {"registry@pull": "active", "registry@push": "inactive", "registry-collect": "activating"})
     assert ask(PULL, "/v2/", "pull")[0] == 200
     with pytest.raises(ConnectionRefusedError):
         ask(PUSH, "/v2/", "push")
     host.check_output(f"systemctl {end}")
-    wait_for(host, {**SERVING, "registry-collect": "failed"})
+    wait_until(host, {**SERVING, "registry-collect": "failed"})
 
 
 def test_garbage_is_collected(host, ask):
@@ -206,7 +203,7 @@ def test_garbage_is_collected(host, ask):
     )
     host.check_output("echo garbage > %s/data && chown registry %s/data", blob, blob)
     host.check_output("systemctl start registry-gc")
-    wait_for(host, {**SERVING, "registry-collect": "inactive"})
+    wait_until(host, {**SERVING, "registry-collect": "inactive"})
     assert not host.file(blob).exists
     for component in COMPONENTS.values():
         path = f"/v2/{component['ref'].rsplit(':', 1)[0]}/manifests/{component['digest']}"

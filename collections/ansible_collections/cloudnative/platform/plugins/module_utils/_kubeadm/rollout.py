@@ -37,8 +37,11 @@ class NotNow(node.NodeError):
 
 @dataclass(frozen=True)
 class Container:
+    """One run of a static pod's program. It neither runs nor has ended when it was just created."""
+
     id: str
     running: bool
+    ended: bool = False
 
 
 def etcd_members(addresses: t.Collection[str]) -> list[dict[str, t.Any]]:
@@ -63,7 +66,10 @@ def containers(component: str) -> list[Container]:
     status, output, error = node.run(["crictl", "ps", "--all", f"--name=^{component}$", "--output=json"])
     if status != 0:
         raise node.NodeError(f"the container runtime does not answer: {error.strip()}")
-    return [Container(one["id"], one["state"] == "CONTAINER_RUNNING") for one in json.loads(output)["containers"] or []]
+    return [
+        Container(one["id"], one["state"] == "CONTAINER_RUNNING", one["state"] == "CONTAINER_EXITED")
+        for one in json.loads(output)["containers"] or []
+    ]
 
 
 def unverified() -> ssl.SSLContext:
@@ -223,16 +229,21 @@ class Rollout:
         """Wait until a container that was not there before is well; return why not, with its last words."""
         old = {one.id for one in known}
         deadline = time.monotonic() + self.timeout
+        words = ""
         while True:
             new = [one for one in containers(component) if one.id not in old]
             running = [one for one in new if one.running]
             reason = probe(manifest) if running else "it was not started"
             if running and not reason:
                 return ""
-            ended = [one for one in new if not one.running]
+            ended = [one for one in new if one.ended]
+            if ended:
+                # Each time: the kubelet soon removes all of them but the last, with their logs.
+                words = node.last_words(ended[0].id) or words
             if len(ended) >= CRASHES or time.monotonic() > deadline:
-                words = f"; its last words:\n{node.last_words(new[0].id)}" if new else f"\n{node.diagnosis()}"
-                return (f"it ended {len(ended)} times" if ended else reason) + words
+                words = words or "".join(node.last_words(one.id) for one in running)
+                told = f"; its last words:\n{words}" if words else f"\n{node.diagnosis()}"
+                return (f"it ended {len(ended)} times" if ended else reason) + told
             time.sleep(1)
 
     def _kubelet(self, change: Change) -> None:
