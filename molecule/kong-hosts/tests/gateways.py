@@ -58,7 +58,7 @@ class Balancer:
     def _watch(self, name: str) -> None:
         while True:
             try:
-                self._ready[name] = ask(name, "/status/ready", 8100, timeout=1).status == 200
+                self._ready[name] = ask(name, "/status/ready", 8100, timeout=5).status == 200
             except (OSError, http.client.HTTPException):
                 self._ready[name] = False
             if self._stop.wait(0.2):

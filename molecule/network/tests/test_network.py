@@ -104,6 +104,11 @@ def ask(node, url):
     return kubectl(command)
 
 
+def wait_until_reached(node, url):
+    """An address that was just given is known to every node a moment later."""
+    wait_for(lambda: ask(node, url).rc == 0, 20, lambda: f"{url} reached from {node}: {ask(node, url).stderr}")
+
+
 def test_addresses_come_from_the_nodes_own_part_of_the_pod_network(pods):
     for node, address in pods.items():
         own = ipaddress.ip_network(read(f"get node {node}")["spec"]["podCIDR"])
@@ -114,16 +119,14 @@ def test_addresses_come_from_the_nodes_own_part_of_the_pod_network(pods):
 @pytest.mark.parametrize("source", NODES)
 @pytest.mark.parametrize("target", NODES)
 def test_pods_reach_pods(pods, source, target):
-    answer = ask(source, f"{pods[target]}:8080")
-    assert answer.rc == 0, answer.stdout + answer.stderr
+    wait_until_reached(source, f"{pods[target]}:8080")
 
 
 @pytest.mark.parametrize("source", NODES)
 @pytest.mark.parametrize("target", NODES)
 def test_pods_reach_services_by_name_and_their_own_too(pods, source, target):
     """Through cluster DNS, a Service address and, where source is target, back to the pod itself."""
-    answer = ask(source, f"on-{target}.{NAMESPACE}.svc.cluster.local:80")
-    assert answer.rc == 0, answer.stdout + answer.stderr
+    wait_until_reached(source, f"on-{target}.{NAMESPACE}.svc.cluster.local:80")
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -199,7 +202,7 @@ def test_changed_setting_is_applied(pods):
         for node in NODES:
             links = json.loads(get_host(node).check_output("ip -j link show master cni0"))
             assert 1250 in {link["mtu"] for link in links}
-        assert ask("cp1", f"{pods['worker1']}:8080").rc == 0
+        wait_until_reached("cp1", f"{pods['worker1']}:8080")
     finally:
         result = run_role()
     assert result.returncode == 0, result.stdout
