@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import testinfra
+from kubectl import KUBECTL
 
 SCENARIO = pathlib.Path(__file__).parents[1]
 INVENTORY = SCENARIO.parents[1] / ".lab/molecule/cluster/inventory/hosts.ini"
@@ -37,9 +38,7 @@ def grown(playbook, running):
 
 
 def test_the_new_host_is_a_node(grown):
-    shown = get_host("cp1").check_output(
-        f"kubectl --kubeconfig /etc/kubernetes/admin.conf get node {NEW} --output json"
-    )
+    shown = get_host("cp1").check_output(f"{KUBECTL} get node {NEW} --output json")
     conditions = {item["type"]: item["status"] for item in json.loads(shown)["status"]["conditions"]}
     assert conditions["Ready"] == "True"
 

@@ -9,12 +9,12 @@ import re
 import pytest
 import testinfra
 import yaml
+from kubectl import KUBECTL
 
 INVENTORY = pathlib.Path(__file__).parents[3] / ".lab/molecule/cluster/inventory/hosts.ini"
 LAB = yaml.safe_load((INVENTORY.parent / "group_vars/all/lab.yml").read_text()) if INVENTORY.exists() else {}
 CONTROL_PLANES = ("cp1", "cp2", "cp3")
 NODES = (*CONTROL_PLANES, "worker1", "worker2")
-KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 NAMES = "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt"
 SERVED = "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName"
 

@@ -160,6 +160,7 @@ class Server(socketserver.ThreadingTCPServer):
                 # Not that of TLS, which would forget its keys; what has arrived is still read.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(handler.request, socket.SHUT_RD)
+        # Each connection has a thread of its own that nobody joins, so all there is to do is to look again.
         ends = time.monotonic() + seconds
         while self.handlers and time.monotonic() < ends:
             time.sleep(0.05)
